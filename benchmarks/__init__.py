@@ -1,0 +1,1 @@
+"""Measured beside real peers, in the same run, as ratios: `make bench`."""

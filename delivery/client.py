@@ -1,0 +1,352 @@
+"""One SMTP connection to a remote host: aiosmtplib behind one door.
+
+Invariants: every wait has a deadline; whatever the remote does is an Outcome, never an exception;
+only CR LF . CR LF ends what we send, and no line of a message can be taken for it; after anything
+that leaves the conversation in doubt the connection is not used again.
+"""
+
+import asyncio
+import functools
+import mmap
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import aiosmtplib
+from aiosmtplib import SMTP, SMTPHeloError, SMTPResponseException, SMTPTimeoutError
+from aiosmtplib.protocol import SMTPProtocol
+
+from delivery.outcome import Failure, Outcome, answered, failed
+from mailserver.logs import logger
+from mailserver.mail.replies import Reply, parse_reply
+from mailserver.settings import Delivery
+from mailserver.storage.queue import State
+
+_PIECE = 256 * 1024  # bytes given to the transport at a time
+_QUIT_TIMEOUT = 5.0  # seconds; by then everything is recorded
+
+log = logger("delivery")
+
+_TROUBLE = (aiosmtplib.SMTPException, OSError)  # OSError: also ssl.SSLError and TimeoutError
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One mail transaction; domains are A-labels, so only a local part can be non-ASCII."""
+
+    sender: str  # "" is the null reverse path
+    recipients: tuple[str, ...]
+    size: int  # bytes that will be sent
+    eight_bit: bool
+    utf8_header: bool  # the header needs SMTPUTF8, whatever the addresses
+
+
+class Connection:
+    """A connection that has said EHLO, with TLS where the host offers it."""
+
+    def __init__(self, client: SMTP, host: str, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+        self.host = host
+
+    @property
+    def usable(self) -> bool:
+        """Whether another message can be sent here."""
+        return self._client.is_connected
+
+    async def send(self, envelope: Envelope, head: bytes, body: bytes | mmap.mmap) -> list[Outcome]:
+        """Send `head` and `body`; gives an outcome for each recipient, in their order.
+
+        Both consist of CR LF lines and `body` ends with one. The message is the remote's when an
+        outcome says DELIVERED; a lost final reply is a deferral, so the remote may get it twice.
+        """
+        outcomes = [self._unfit(envelope, recipient) for recipient in envelope.recipients]
+        rest: Outcome | None = None
+        if None in outcomes:
+            try:
+                rest = await self._transaction(envelope, outcomes, head, body)
+            except _TROUBLE as error:
+                self._client.close()
+                rest = trouble(error, self.host)
+        return [found for outcome in outcomes if (found := outcome or rest)]
+
+    async def close(self) -> None:
+        """QUIT, without waiting long for the answer."""
+        if not self.usable:
+            return
+        try:
+            await self._client.execute_command(b"QUIT", timeout=_QUIT_TIMEOUT)
+        except _TROUBLE as error:
+            log.debug("no answer to QUIT", host=self.host, cause=str(error))
+        finally:
+            self._client.close()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self._client.close()
+
+    def _offers(self, extension: str) -> bool:
+        return self._client.supports_extension(extension)
+
+    def _unfit(self, envelope: Envelope, recipient: str) -> Outcome | None:
+        """Why this host cannot take the message for `recipient`, by what it offers."""
+        limit = self._client.esmtp_extensions.get("size", "")
+        # RFC 1870 §4: 0, or nothing, means that no fixed limit is in force.
+        if limit.isascii() and limit.isdigit() and 0 < int(limit) < envelope.size:
+            return failed(Failure.TOO_LARGE, f"{envelope.size} bytes, limit {limit}", self.host)
+        # RFC 6152 §3: 8-bit content must not go to a host that does not say it takes it.
+        if envelope.eight_bit and not self._offers("8bitmime"):
+            return failed(Failure.EIGHT_BIT, "", self.host)
+        utf8 = envelope.utf8_header or not (envelope.sender + recipient).isascii()
+        if utf8 and not self._offers("smtputf8"):
+            return failed(Failure.UTF8_NEEDED, "", self.host)
+        return None
+
+    async def _transaction(
+        self,
+        envelope: Envelope,
+        outcomes: list[Outcome | None],
+        head: bytes,
+        body: bytes | mmap.mmap,
+    ) -> Outcome | None:
+        """MAIL, RCPT, DATA; fills in `outcomes`, gives what holds for those that are left."""
+        reply = await self._command(
+            b"MAIL", b"FROM:<%b>" % envelope.sender.encode(), *self._parameters(envelope)
+        )
+        if not reply.positive:
+            return await self._reset(answered(reply, self.host, command="MAIL"))
+        for index, recipient in enumerate(envelope.recipients):
+            if outcomes[index] is None:
+                reply = await self._command(b"RCPT", b"TO:<%b>" % recipient.encode())
+                if not reply.positive:
+                    outcomes[index] = answered(reply, self.host, command="RCPT")
+        if None not in outcomes:
+            return await self._reset(None)
+        reply = await self._command(b"DATA")
+        if reply.code == 354:
+            return await self._transmit(head, body)
+        outcome = answered(reply, self.host, command="DATA")
+        if outcome.state is State.DELIVERED:  # a 2xx to DATA delivers nothing
+            outcome = failed(Failure.PROTOCOL, f"DATA answered by {reply}", self.host)
+        return await self._reset(outcome)
+
+    def _parameters(self, envelope: Envelope) -> list[bytes]:
+        """MAIL parameters: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531)."""
+        parameters = []
+        if self._offers("size"):
+            parameters.append(b"SIZE=%d" % envelope.size)
+        if envelope.eight_bit:
+            parameters.append(b"BODY=8BITMIME")
+        addresses = envelope.sender + "".join(envelope.recipients)
+        if self._offers("smtputf8") and (envelope.utf8_header or not addresses.isascii()):
+            parameters.append(b"SMTPUTF8")
+        return parameters
+
+    async def _command(self, *words: bytes) -> Reply:
+        response = await self._client.execute_command(*words, timeout=self._timeout)
+        return parse_reply(response.code, response.message)
+
+    async def _reset(self, outcome: Outcome | None) -> Outcome | None:
+        """Leave the transaction so that the next message can begin; gives `outcome` back."""
+        if self.usable:
+            try:
+                if (await self._command(b"RSET")).positive:
+                    return outcome
+            except _TROUBLE as error:
+                log.debug("no answer to RSET", host=self.host, cause=str(error))
+            self._client.close()
+        return outcome
+
+    async def _transmit(self, head: bytes, body: bytes | mmap.mmap) -> Outcome:
+        """The content after 354, up to the reply to its final dot."""
+        protocol = self._client.protocol
+        if protocol is None:
+            return failed(Failure.LOST, "after DATA", self.host)
+        # Read while writing: a host may refuse in the middle, and its reply must not be missed.
+        reading = asyncio.create_task(protocol.read_response())
+        await asyncio.sleep(0)  # the reader is in place before the first byte goes out
+        whole = False
+        try:
+            whole = await self._write(protocol, head, body, reading)
+            # RFC 5321 §4.5.3.2.6: ten minutes, twice what other commands get.
+            async with asyncio.timeout(2 * self._timeout):
+                response = await reading
+        except _TROUBLE as error:
+            self._client.close()
+            early = _result(reading)
+            if early is None:
+                when = "after the final dot" if whole else "within the message"
+                return trouble(error, self.host, when)
+            response = early
+        finally:
+            reading.cancel()
+        reply = parse_reply(response.code, response.message)
+        outcome = answered(reply, self.host, command=".")
+        if not whole or reply.code == 421:
+            self._client.close()
+        if not whole and outcome.state is State.DELIVERED:
+            return failed(Failure.PROTOCOL, f"{reply} before the end of the message", self.host)
+        return outcome
+
+    async def _write(
+        self,
+        protocol: SMTPProtocol,
+        head: bytes,
+        body: bytes | mmap.mmap,
+        reading: "asyncio.Task[aiosmtplib.SMTPResponse]",
+    ) -> bool:
+        """Write all of it; False when a reply came before the end."""
+        for piece in dotted(head, body):
+            if reading.done():
+                return False
+            protocol.write(piece)
+            # What StreamWriter.drain() awaits; RFC 5321 §4.5.3.2.5: a deadline for each block.
+            async with asyncio.timeout(self._timeout):
+                await protocol._drain_helper()
+        return True
+
+
+def dotted(head: bytes, body: bytes | mmap.mmap) -> Iterator[bytes]:
+    """Head and body as DATA carries them, dots doubled, closed by the final dot (RFC 5321 §4.5.2).
+
+    Both hold CR LF line ends only and `body` ends with one.
+    """
+    at = 0
+    piece = head
+    before = b"\r\n"  # the two bytes before the piece
+    while True:
+        end = min(at + _PIECE, len(body))
+        piece += body[at:end]
+        at = end
+        stuffed = (before + piece).replace(b"\r\n.", b"\r\n..")[len(before) :]
+        if at == len(body):
+            yield stuffed + b".\r\n"
+            return
+        yield stuffed
+        before = piece[-2:]
+        piece = b""
+
+
+async def connect(
+    host: str, address: str, port: int, *, hostname: str, limits: Delivery
+) -> Connection | Outcome:
+    """A connection to `address`, known as `host`; `hostname` is what we say in EHLO.
+
+    TLS is opportunistic (RFC 7435): any certificate will do, and when the handshake fails the host
+    is asked again without.
+    """
+    try:
+        return await _open(host, address, port, hostname, limits, tls=True)
+    except _TlsFailed as error:
+        log.info("TLS failed, sending without", host=host, address=address, cause=str(error))
+        return await _open(host, address, port, hostname, limits, tls=False)
+
+
+class _TlsFailed(Exception):
+    """STARTTLS was taken up and no session came of it."""
+
+
+async def _open(
+    host: str, address: str, port: int, hostname: str, limits: Delivery, *, tls: bool
+) -> Connection | Outcome:
+    """As `connect`, but raises _TlsFailed."""
+    try:
+        async with asyncio.timeout(limits.connect_timeout):
+            sock = await _socket(address, port)
+    except OSError as error:  # TimeoutError too
+        return failed(Failure.NO_ANSWER, f"{host} [{address}]:{port}: {_words(error)}", host)
+    client = SMTP(
+        hostname=host,
+        sock=sock,
+        local_hostname=hostname,
+        timeout=limits.command_timeout,
+        start_tls=False,
+    )
+    try:
+        await client.connect()
+        await _greet(client)
+        if tls and client.supports_extension("starttls"):
+            await _start_tls(client, host)
+    except _TROUBLE as error:
+        client.close()
+        return trouble(error, host)
+    except BaseException:
+        client.close()
+        raise
+    return Connection(client, host, limits.command_timeout)
+
+
+async def _start_tls(client: SMTP, host: str) -> None:
+    """Go on with TLS, or without when the host says no after all; raises _TlsFailed."""
+    try:
+        await client.starttls(server_hostname=host, tls_context=tls_context())
+    except SMTPResponseException as refusal:
+        log.debug("STARTTLS refused", host=host, reply=str(refusal))
+        return
+    except _TROUBLE as error:
+        raise _TlsFailed(_words(error)) from error
+    try:
+        await _greet(client)  # RFC 3207 §4.2: what was said before is forgotten
+    except SMTPResponseException:
+        raise
+    except _TROUBLE as error:
+        # With TLS 1.3 a host may end the handshake after we think it is done.
+        raise _TlsFailed(_words(error)) from error
+
+
+async def _socket(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _greet(client: SMTP) -> None:
+    try:
+        await client.ehlo()
+    except SMTPHeloError:
+        if not client.is_connected:
+            raise
+        await client.helo()  # RFC 5321 §3.2
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Opportunistic: against those who only listen, so the certificate proves nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    # Old keys and hashes are better than no encryption, which is what would follow.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
+
+
+def _result(
+    reading: "asyncio.Task[aiosmtplib.SMTPResponse]",
+) -> aiosmtplib.SMTPResponse | None:
+    if not reading.done() or reading.cancelled() or reading.exception() is not None:
+        return None
+    return reading.result()
+
+
+def trouble(error: Exception, host: str, when: str = "") -> Outcome:
+    """The outcome of what aiosmtplib or the system raised."""
+    if isinstance(error, SMTPResponseException):
+        if error.code < 200:  # aiosmtplib's -1: not a reply at all
+            return failed(Failure.PROTOCOL, _words(error), host)
+        return answered(parse_reply(error.code, error.message), host)
+    kind = Failure.TIMEOUT if isinstance(error, SMTPTimeoutError | TimeoutError) else Failure.LOST
+    detail = " ".join(word for word in (_words(error), when) if word)
+    return failed(kind, detail, host)
+
+
+def _words(error: Exception) -> str:
+    text = str(error.args[0]) if isinstance(error, aiosmtplib.SMTPException) else str(error)
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,102 @@
+"""The bytes of a queued message as they are sent: signature, prefix, received bytes.
+
+Invariants: lines end by CR LF and the last one is ended, so that no host sees an end of data where
+there is none (a CR or LF alone may stand in what a client appended) and the DKIM signature covers
+exactly what goes out; a large message is held in a file, not in memory.
+"""
+
+import asyncio
+import re
+from pathlib import Path
+
+from delivery.signing import signature_fields
+from mailserver.domains import Domains
+from mailserver.mail.headers import end_of_header
+from mailserver.objects import Content, MessageBuffer
+from mailserver.storage.blobs import Blobs
+from mailserver.storage.queue import Message
+
+_RANGE = 1024 * 1024  # bytes read from a blob at a time, and kept in memory
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class Letter:
+    """Loaded and signed once, however many jobs send it; the last one that lets go forgets it."""
+
+    def __init__(self, message: Message, directory: Path) -> None:
+        """`directory` holds large messages while they are sent."""
+        self.message = message
+        self.head = b""  # signature and prefix
+        self._buffer = MessageBuffer(directory, _RANGE)
+        self._loaded = False
+        self._users = 0
+        self._lock = asyncio.Lock()
+
+    async def load(self, blobs: Blobs, domains: Domains, now: int) -> None:
+        """Read and sign, unless that is done. `now` in seconds of the Unix epoch.
+
+        Raises StorageUnavailable, BlobMissing.
+        """
+        async with self._lock:
+            if self._loaded:
+                return
+            await self._read(blobs)
+            signatures = await signature_fields(domains, self.message, self.body, now)
+            self.head = signatures + self.message.prefix
+            self._loaded = True
+
+    @property
+    def body(self) -> Content:
+        """The received bytes; valid until the last release()."""
+        return self._buffer.content()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are sent."""
+        return len(self.head) + self._buffer.size
+
+    def header(self) -> bytes:
+        """All header fields."""
+        return self.head + self.body[: end_of_header(self.body)]
+
+    def keep(self) -> None:
+        """Another job will send it."""
+        self._users += 1
+
+    def release(self) -> None:
+        """A job is done with it."""
+        self._users -= 1
+        if not self._users:
+            self._buffer.close()
+
+    async def _read(self, blobs: Blobs) -> None:
+        size = self.message.size - len(self.message.prefix)
+        lines = LineEnds()
+        for start in range(0, size, _RANGE):
+            piece = await blobs.read(self.message.blob_id, start, min(start + _RANGE, size))
+            self._buffer.write(lines.feed(piece))
+        self._buffer.write(lines.end())
+
+
+class LineEnds:
+    """Makes every line end CR LF, piece by piece."""
+
+    def __init__(self) -> None:
+        self._held = b""  # a CR whose LF may come
+        self._last = b""  # the last byte given out
+
+    def feed(self, piece: bytes) -> bytes:
+        piece = self._held + piece
+        self._held = b"\r" if piece.endswith(b"\r") else b""
+        if self._held:
+            piece = piece[:-1]
+        ends = piece.count(b"\r\n")
+        if not ends == piece.count(b"\n") == piece.count(b"\r"):
+            piece = _LINE_END.sub(b"\r\n", piece)
+        self._last = piece[-1:] or self._last
+        return piece
+
+    def end(self) -> bytes:
+        """What is left: the end of a last line that had none."""
+        return b"" if self._last == b"\n" and not self._held else b"\r\n"

@@ -1,0 +1,1 @@
+"""What each command does: one file per family, coroutines of a Session that give an Answer."""

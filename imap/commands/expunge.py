@@ -1,0 +1,19 @@
+"""EXPUNGE (RFC 3501 §6.4.3) and UID EXPUNGE (RFC 4315 §2.1)."""
+
+from imap.named import uid_ranges, uid_spans
+from imap.protocol import responses
+from imap.protocol.select import Expunge
+from imap.session import Answer, Session
+
+
+async def expunge(session: Session, command: Expunge) -> Answer:
+    """Remove what has \\Deleted; the EXPUNGE responses are what every session is told."""
+    selected = session.mailbox()
+    view = selected.view
+    if view.read_only:
+        return Answer.no("The mailbox is selected read-only", responses.READ_ONLY)
+    if command.uids is None:
+        await selected.opened.expunge()
+    else:
+        await selected.opened.expunge(uid_ranges(view, uid_spans(view, command.uids)))
+    return Answer.ok("EXPUNGE completed")

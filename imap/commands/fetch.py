@@ -1,0 +1,287 @@
+"""FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8).
+
+Messages are answered in batches, so that memory stays bounded and a client that does not read is
+waited for. Invariant: a line is written only when all of it can be; where a message is too large
+for that and its bytes end early, the connection ends, since nothing else can end a literal.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from imap import contents, static
+from imap.columns import SEEN
+from imap.contents import Wanted
+from imap.fetch_rows import FetchRows, escaped
+from imap.named import Span, chunks, named, size
+from imap.opened import Change
+from imap.picked import Picked, pick
+from imap.protocol import responses
+from imap.protocol.fetch import BodyItem, Fetch, FetchAttribute
+from imap.protocol.section import Section
+from imap.protocol.sequence import runs
+from imap.protocol.strings import literal
+from imap.rendering import flag_texts
+from imap.sections import Range, clip, finish, is_cached, is_made, wanted_range
+from imap.session import Answer, Disconnected, Session
+from imap.updates import flags_in_use
+from mailserver import metrics
+from mailserver.errors import StorageUnavailable
+from mailserver.mail.parts import PartTable
+from mailserver.objects import ObjectMissing
+from mailserver.storage.blobs import BlobMissing
+from mailserver.storage.messages import MessageRow
+
+_COLUMNS_AT_ONCE = 2000  # messages whose answer is FLAGS and UID, about 100 KB
+_ROWS_AT_ONCE = 500
+_STREAMED = 1 << 20  # bytes: a message that has more to tell is written in pieces of this size
+
+_WHOLE = Section()
+
+
+async def fetch(session: Session, command: Fetch) -> Answer:
+    """RFC 3501 §6.4.5"""
+    selected = session.mailbox()
+    spans = named(selected.view, command.sequence, by_uid=command.by_uid)
+    if spans is None:
+        return Answer.bad("No such message sequence number")
+    items = Items.of(command, read_only=selected.view.read_only)
+    if await respond(session, spans, items):
+        return Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
+    return Answer.ok("FETCH completed")
+
+
+@dataclass(slots=True)
+class Items:
+    """What is told of each message; the items without FLAGS keep the client's order."""
+
+    attributes: list[FetchAttribute]
+    flags: bool = False
+    sections: list[BodyItem] = field(default_factory=list)
+    sets_seen: bool = False
+
+    @classmethod
+    def of(cls, command: Fetch, *, read_only: bool) -> "Items":
+        # RFC 3501 §6.4.8: UID is in every response to a UID command, asked for or not.
+        asked = [FetchAttribute.UID] if command.by_uid else []
+        items = [*asked, *command.items]
+        sections = [item for item in items if isinstance(item, BodyItem)]
+        attributes = [item for item in items if isinstance(item, FetchAttribute)]
+        return cls(
+            [item for item in dict.fromkeys(attributes) if item is not FetchAttribute.FLAGS],
+            FetchAttribute.FLAGS in attributes,
+            [item for place, item in enumerate(sections) if item not in sections[:place]],
+            # RFC 3501 §6.4.5: only BODY.PEEK leaves \Seen alone, and so does EXAMINE (§6.3.2).
+            not read_only and any(not item.peek for item in sections),
+        )
+
+    @property
+    def static(self) -> frozenset[FetchAttribute]:
+        """Which of the ready-made static items are told."""
+        return frozenset(self.attributes).intersection(static.ATTRIBUTES)
+
+    @property
+    def needs_rows(self) -> bool:
+        """True if columns are not enough."""
+        return bool(self.sections) or any(
+            item is not FetchAttribute.UID for item in self.attributes
+        )
+
+
+async def respond(session: Session, spans: Sequence[Span], items: Items) -> int:
+    """Write the FETCH responses of all messages in `spans`; gives how many had gone meanwhile."""
+    fetching = _Fetching(session, items)
+    at_once = _ROWS_AT_ONCE if items.needs_rows else _COLUMNS_AT_ONCE
+    for chunk in chunks(spans, at_once):
+        await fetching.tell(chunk)
+    return fetching.missing
+
+
+@dataclass(slots=True)
+class _Message:
+    """A message and, for each section item: its value, the range to read, or None: there is none.
+
+    `wanted.ranges` are the ranges among the values, in order.
+    """
+
+    wanted: Wanted
+    values: list[bytes | Range | None]
+
+
+def _plan(row: MessageRow, sections: Sequence[BodyItem]) -> _Message:
+    values: list[bytes | Range | None] = []
+    table = None
+    for item in sections:
+        if row.fields is not None and is_cached(item.section):
+            values.append(finish(item, row.prefix + row.fields))
+        elif item.section == _WHOLE:
+            values.append(clip((0, row.size), item.partial))
+        else:
+            table = table or PartTable.decode(row.parts)
+            values.append(wanted_range(item, table, len(row.prefix)))
+    return _Message(Wanted(row, [v for v in values if isinstance(v, tuple)]), values)
+
+
+def _strings(message: _Message, sections: Sequence[BodyItem], read: Sequence[bytes]) -> list[bytes]:
+    """The nstrings of a message's section items; `read` are the bytes of its ranges."""
+    remaining = iter(read)
+    strings = []
+    for item, value in zip(sections, message.values, strict=True):
+        if value is None:
+            strings.append(b"NIL")
+        elif isinstance(value, bytes):
+            strings.append(literal(value))
+        else:
+            strings.append(literal(finish(item, next(remaining))))
+    return strings
+
+
+class _Fetching:
+    """One FETCH while it runs."""
+
+    def __init__(self, session: Session, items: Items) -> None:
+        self._session = session
+        self._selected = session.mailbox()
+        self._items = items
+        self.missing = 0  # messages that were expunged and are gone
+
+    async def tell(self, spans: Sequence[Span]) -> None:
+        """Write the responses of one batch."""
+        picked = pick(self._selected.view, spans)
+        self.missing += size(spans) - len(picked)
+        if not self._items.needs_rows:
+            await self._write(picked, [])
+            return
+        found = await self._session.services.messages.read(picked.message_ids)
+        if len(found) < len(picked):
+            here = [place for place, key in enumerate(picked.message_ids) if key in found]
+            self.missing += len(picked) - len(here)
+            picked = picked.only(here)
+        rows = [found[key] for key in picked.message_ids]
+        if self._items.sections:
+            await self._tell_sections(picked, rows)
+        else:
+            await self._write(picked, rows)
+        # A client that reads fast never makes write() wait: others want their turn.
+        await asyncio.sleep(0)
+
+    async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
+        messages = [_plan(row, self._items.sections) for row in rows]
+        for start, end in contents.groups([message.wanted for message in messages]):
+            part, group = picked.part(start, end), messages[start:end]
+            if len(group) == 1 and group[0].wanted.length > _STREAMED:
+                await self._stream(part, group[0])
+            else:
+                await self._tell_group(part, group)
+
+    async def _tell_group(self, picked: Picked, group: list[_Message]) -> None:
+        blobs = self._session.node.blobs
+        loaded = await contents.load(blobs, [message.wanted for message in group])
+        strings = [
+            _strings(message, self._items.sections, read)
+            for message, read in zip(group, loaded, strict=True)
+            if read is not None
+        ]
+        if len(strings) < len(group):
+            here = [place for place, read in enumerate(loaded) if read is not None]
+            self.missing += len(group) - len(here)
+            picked, group = picked.only(here), [group[place] for place in here]
+        await self._write(picked, [message.wanted.row for message in group], strings)
+
+    async def _write(
+        self,
+        picked: Picked,
+        rows: Sequence[MessageRow],
+        strings: Sequence[Sequence[bytes]] = (),
+    ) -> None:
+        told = await self._mark_seen(picked)
+        lines = self._lines(picked, rows)
+        for place, item in enumerate(self._items.sections):
+            column = [of_message[place] for of_message in strings]
+            lines.add(escaped(item.label) + b" %b", column)
+        await self._put(await self._encoded(lines, told))
+
+    def _lines(self, picked: Picked, rows: Sequence[MessageRow]) -> FetchRows:
+        """The responses with the items that need no bytes of the message."""
+        lines = FetchRows(picked)
+        wanted = self._items.static
+        first = True
+        for item in self._items.attributes:
+            if item is FetchAttribute.UID:
+                lines.add_uid()
+            elif item is FetchAttribute.BODY:
+                lines.add(b"BODY %b", [row.body for row in rows])
+            elif item is FetchAttribute.BODYSTRUCTURE:
+                lines.add(b"BODYSTRUCTURE %b", [row.bodystructure for row in rows])
+            elif first:
+                first = False
+                if len(wanted) == len(static.ATTRIBUTES):
+                    lines.add(b"%b", [row.static for row in rows])
+                else:
+                    lines.add(b"%b", [static.cut(row.static, wanted) for row in rows])
+        return lines
+
+    async def _encoded(self, lines: FetchRows, told: Sequence[int]) -> bytes:
+        """The lines, with FLAGS for all messages if they were asked for, else for those `told`."""
+        state = self._selected.opened.state
+        if self._items.flags and len(state.keywords) > self._selected.keywords:
+            await self._session.write(flags_in_use(self._selected))
+        return lines.encode(flag_texts(state), None if self._items.flags else told)
+
+    async def _mark_seen(self, picked: Picked) -> list[int]:
+        """Set \\Seen where the items do; gives the places of the messages that had it not.
+
+        RFC 3501 §6.4.5: if that changes the flags, they are told as part of the response.
+        """
+        places = picked.unseen() if self._items.sets_seen else []
+        if places:
+            ranges = runs([picked.uids[place] for place in places])
+            modseq = await self._selected.opened.store(ranges, Change.ADD, SEEN)
+            self._selected.view.told(modseq)
+            for place in places:
+                picked.marks[place] |= SEEN
+        return places
+
+    # ── large messages ───────────────────────────────────────────────────────────────────────
+
+    async def _stream(self, picked: Picked, message: _Message) -> None:
+        """Write the response of one message in pieces."""
+        blobs, row = self._session.node.blobs, message.wanted.row
+        end = max(end for _, end in message.wanted.ranges)
+        if (await contents.load(blobs, [Wanted(row, [(end - 1, end)])]))[0] is None:
+            self.missing += 1  # seen while it can still be skipped
+            return
+        told = await self._mark_seen(picked)
+        head = (await self._encoded(self._lines(picked, [row]), told)).removesuffix(b")\r\n")
+        separator = b" " if self._items.attributes or self._items.flags or told else b""
+        try:
+            for item, value in zip(self._items.sections, message.values, strict=True):
+                head += separator + item.label + b" "
+                separator = b" "
+                if isinstance(value, tuple):
+                    await self._stream_item(head, row, item, value)
+                    head = b""
+                else:
+                    head += b"NIL" if value is None else literal(value)
+        except (BlobMissing, ObjectMissing, StorageUnavailable) as error:
+            # What was announced cannot be written; the peer must not take what follows for it.
+            raise Disconnected("message ended within its response") from error
+        await self._put(head + b")\r\n")
+
+    async def _stream_item(self, head: bytes, row: MessageRow, item: BodyItem, span: Range) -> None:
+        blobs = self._session.node.blobs
+        start, end = span
+        if is_made(item.section):
+            await self._put(head + literal(finish(item, await contents.read(blobs, row, span))))
+            return
+        head += b"{%d}\r\n" % (end - start)
+        for place in range(start, end, _STREAMED):
+            piece = (place, min(place + _STREAMED, end))
+            await self._put(head + await contents.read(blobs, row, piece))
+            head = b""
+        if head:
+            await self._put(head)
+
+    async def _put(self, data: bytes) -> None:
+        metrics.IMAP_FETCHED_BYTES.inc(len(data))
+        await self._session.write(data)

@@ -1,0 +1,156 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7).
+
+Names of one account change one command at a time, in whatever process it runs. Sessions that have
+a mailbox open, here or elsewhere, hear of its end by `MailboxChanges`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from imap.columns import MAX_UID
+from imap.protocol import responses
+from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.mailbox_name import INBOX, SEPARATOR, ancestors, fault_in_new_name
+from imap.session import Answer, Session
+from mailserver.logs import logger
+from mailserver.storage import arrivals, mailboxes
+from mailserver.storage.database import Connection
+from mailserver.storage.mailboxes import Mailbox
+from mailserver.storage.notifications import MAILBOX
+
+# RFC 6154 §2: \All and \Flagged are views of other mailboxes, which we have none of.
+_SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
+
+log = logger("imap")
+
+_EXISTS = Answer.no("Mailbox exists already", responses.ALREADYEXISTS)
+_MISSING = Answer.no("No such mailbox", responses.NONEXISTENT)
+
+
+async def create(session: Session, command: Create) -> Answer:
+    """RFC 3501 §6.3.3, RFC 6154 §3"""
+    name, uses = command.mailbox, command.special_use
+    if name == INBOX:
+        return _EXISTS
+    if fault := fault_in_new_name(name):
+        return Answer.no(fault, responses.CANNOT)
+    if len(uses) > 1 or not set(uses) <= set(_SPECIAL_USES):
+        return Answer.no("No mailbox can have this use", responses.USEATTR)
+    account_id = session.user().id
+    async with session.node.database.transaction() as c:
+        await mailboxes.lock_names(c, account_id)
+        if await mailboxes.find(c, account_id, name):
+            return _EXISTS
+        names = [*ancestors(name), name]
+        await mailboxes.create(c, account_id, names, uses[0] if uses else None)
+    return Answer.ok("CREATE completed")
+
+
+async def delete(session: Session, command: Delete) -> Answer:
+    """RFC 3501 §6.3.4: names below stay; then this one stays as \\Noselect (listing.py)."""
+    if command.mailbox == INBOX:
+        return Answer.no("INBOX cannot be deleted", responses.CANNOT)
+    async with session.node.database.transaction() as c:
+        await mailboxes.lock_names(c, session.user().id)
+        row = await mailboxes.find(c, session.user().id, command.mailbox)
+        if row is None:
+            return await _not_deleted(c, session, command.mailbox)
+        await mailboxes.delete(c, row.id)
+        await _notify(c, session, [row.id])
+    if session.selected is not None and session.selected.opened.state.id == row.id:
+        # The client knows what it did: no BYE, as others get who have it selected.
+        session.selected.opened.state.deleted = True
+        await session.unselect()
+    session.node.changes.changed([row.id])
+    log.info("mailbox deleted", mailbox=row.id, account=session.user().address)
+    return Answer.ok("DELETE completed")
+
+
+async def _not_deleted(c: Connection, session: Session, name: str) -> Answer:
+    below = name + SEPARATOR
+    rows = await mailboxes.listing(c, session.user().id)
+    if any(row.name.startswith(below) for row in rows):
+        # RFC 3501 §6.3.4: an error, the name is \Noselect and has names below it.
+        return Answer.no("There are mailboxes below this name", responses.CANNOT)
+    return _MISSING
+
+
+async def rename(session: Session, command: Rename) -> Answer:
+    """RFC 3501 §6.3.5"""
+    old, new = command.mailbox, command.new_name
+    if fault := fault_in_new_name(new):
+        return Answer.no(fault, responses.CANNOT)
+    if old == INBOX:
+        return await _rename_inbox(session, new)
+    account_id = session.user().id
+    async with session.node.database.transaction() as c:
+        await mailboxes.lock_names(c, account_id)
+        names = [row.name for row in await mailboxes.listing(c, account_id)]
+        if refusal := refuse_rename(names, old, new):
+            return refusal
+        ids = await mailboxes.rename(c, account_id, old, new)
+        if above := list(ancestors(new)):
+            await mailboxes.create(c, account_id, above)
+        await _notify(c, session, ids)
+    session.node.changes.changed(ids)
+    return Answer.ok("RENAME completed")
+
+
+def refuse_rename(names: Sequence[str], old: str, new: str) -> Answer | None:
+    """Why `old` and what is below it, of all `names`, cannot be renamed; None if it can."""
+    below = old + SEPARATOR
+    moving = [name for name in names if name == old or name.startswith(below)]
+    if not moving:
+        return _MISSING
+    if new in names:
+        return _EXISTS
+    if new.startswith(below):
+        return Answer.no("A mailbox cannot be put below itself", responses.CANNOT)
+    targets = {new + name[len(old) :] for name in moving}
+    if not targets.isdisjoint(names):
+        return _EXISTS
+    if any(fault_in_new_name(name) for name in targets):
+        return Answer.no("The names below would be too long", responses.CANNOT)
+    return None
+
+
+async def _rename_inbox(session: Session, new: str) -> Answer:
+    """RFC 3501 §6.3.5: moves the messages; INBOX stays, empty, with the names below it."""
+    account_id = session.user().id
+    async with session.node.database.transaction() as c:
+        await mailboxes.lock_names(c, account_id)
+        if await mailboxes.find(c, account_id, new):
+            return _EXISTS
+        await mailboxes.create(c, account_id, [*ancestors(new), new])
+        inbox = await _found(c, account_id, INBOX)
+        target = await _found(c, account_id, new)
+    opened = await session.services.mailboxes.open(inbox.id)
+    await opened.copy([(1, MAX_UID)], target.id, move=True)
+    return Answer.ok("RENAME completed")
+
+
+async def _found(c: Connection, account_id: int, name: str) -> Mailbox:
+    row = await mailboxes.find(c, account_id, name)
+    assert row is not None  # it was made in this transaction, or is the INBOX, which stays
+    return row
+
+
+async def subscribe(session: Session, command: Subscribe) -> Answer:
+    """RFC 3501 §6.3.6: the name need not exist, now or ever."""
+    if fault := fault_in_new_name(command.mailbox):
+        return Answer.no(fault, responses.CANNOT)
+    async with session.node.database.connection() as c:
+        await mailboxes.subscribe(c, session.user().id, command.mailbox)
+    return Answer.ok("SUBSCRIBE completed")
+
+
+async def unsubscribe(session: Session, command: Unsubscribe) -> Answer:
+    """RFC 3501 §6.3.7"""
+    async with session.node.database.connection() as c:
+        await mailboxes.unsubscribe(c, session.user().id, command.mailbox)
+    return Answer.ok("UNSUBSCRIBE completed")
+
+
+async def _notify(c: Connection, session: Session, ids: Iterable[int]) -> None:
+    """Tell the other processes when the transaction commits."""
+    for payload in session.node.changes.payloads(ids):
+        await arrivals.notify(c, MAILBOX, payload)

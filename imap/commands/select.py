@@ -1,0 +1,78 @@
+"""SELECT and EXAMINE, and the commands that leave a mailbox (RFC 3501 §6.3.1, §6.4; RFC 3691)."""
+
+from imap.columns import SEEN, Columns
+from imap.opened import MailboxDeleted
+from imap.protocol import responses
+from imap.protocol.responses import Condition
+from imap.protocol.select import Check, Close, Select, Unselect
+from imap.session import Answer, Selected, Session
+from imap.updates import flags_in_use
+from mailserver.storage import mailboxes
+
+
+async def select(session: Session, command: Select) -> Answer:
+    """RFC 3501 §6.3.1, §6.3.2"""
+    # RFC 3501 §6.3.1: a failed SELECT leaves no mailbox selected.
+    await session.unselect()
+    async with session.node.database.connection() as c:
+        row = await mailboxes.find(c, session.user().id, command.mailbox)
+    if row is None:
+        return Answer.no("No such mailbox", responses.NONEXISTENT)
+    try:
+        opened = await session.services.mailboxes.open(row.id)
+        view = await opened.enter(read_only=command.read_only)
+    except MailboxDeleted:
+        return Answer.no("No such mailbox", responses.NONEXISTENT)
+    session.selected = Selected(command.mailbox, opened, view)
+    await session.write(_describe(session.selected))
+    if command.read_only:
+        return Answer.ok("EXAMINE completed", responses.READ_ONLY)
+    return Answer.ok("SELECT completed", responses.READ_WRITE)
+
+
+def _describe(selected: Selected) -> bytes:
+    """The untagged data that RFC 3501 §6.3.1 requires."""
+    view, state = selected.view, selected.opened.state
+    lines = [
+        flags_in_use(selected),
+        responses.exists(view.count),
+        responses.recent(view.recent_count()),
+    ]
+    unseen = first_unseen(state.columns)
+    if unseen is not None:
+        code = responses.unseen_code(unseen)
+        lines.append(responses.untagged(Condition.OK, "First unseen message", code))
+    validity = responses.uidvalidity_code(state.uid_validity)
+    lines.append(responses.untagged(Condition.OK, "UIDs valid", validity))
+    following = responses.uidnext_code(state.uid_next)
+    lines.append(responses.untagged(Condition.OK, "Predicted next UID", following))
+    return b"".join(lines)
+
+
+_WITHOUT_SEEN = bytes(not value & SEEN for value in range(256))
+
+
+def first_unseen(columns: Columns) -> int | None:
+    """The sequence number of the first message without \\Seen."""
+    place = columns.system.translate(_WITHOUT_SEEN).find(1)
+    return None if place < 0 else place + 1
+
+
+async def check(_session: Session, _command: Check) -> Answer:
+    """RFC 3501 §6.4.1: everything is durable already."""
+    return Answer.ok("CHECK completed")
+
+
+async def close(session: Session, _command: Close) -> Answer:
+    """RFC 3501 §6.4.2: removes what has \\Deleted, and tells nothing of it."""
+    selected = session.mailbox()
+    if not selected.view.read_only:
+        await selected.opened.expunge()
+    await session.unselect()
+    return Answer.ok("CLOSE completed")
+
+
+async def unselect(session: Session, _command: Unselect) -> Answer:
+    """RFC 3691 §2"""
+    await session.unselect()
+    return Answer.ok("UNSELECT completed")

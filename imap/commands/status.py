@@ -1,0 +1,35 @@
+"""STATUS (RFC 3501 §6.3.10), also for LIST … RETURN (STATUS …) (RFC 5819)."""
+
+from collections.abc import Sequence
+
+from imap.protocol import responses
+from imap.protocol.status import Status, StatusItem, encode_status
+from imap.session import Answer, Session
+from mailserver.storage import mailboxes
+from mailserver.storage.mailboxes import Mailbox
+
+
+async def status(session: Session, command: Status) -> Answer:
+    async with session.node.database.connection() as c:
+        row = await mailboxes.find(c, session.user().id, command.mailbox)
+    if row is None:
+        return Answer.no("No such mailbox", responses.NONEXISTENT)
+    await session.write(status_line(session, row, command.items))
+    return Answer.ok("STATUS completed")
+
+
+def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem]) -> bytes:
+    """`* STATUS INBOX (MESSAGES 3)`."""
+    values = {
+        StatusItem.MESSAGES: row.messages,
+        StatusItem.RECENT: row.recent,
+        StatusItem.UIDNEXT: row.uid_next,
+        StatusItem.UIDVALIDITY: row.uid_validity,
+        StatusItem.UNSEEN: row.unseen,
+    }
+    selected = session.selected
+    if selected is not None and selected.opened.state.id == row.id:
+        # RFC 3501 §2.3.2: \Recent is the session's own, the row knows only what nobody was told of.
+        values[StatusItem.RECENT] = selected.view.recent_count()
+    told = [(item, values[item]) for item in dict.fromkeys(items)]
+    return encode_status(row.name, told, utf8=session.utf8)

@@ -1,0 +1,198 @@
+"""Which command may be given in which state, who carries it out, and what is told after it.
+
+Whatever a command does, its client gets one tagged answer: errors end here. What changed in the
+selected mailbox is told between the command's own data and that answer.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from imap.commands import (
+    append,
+    copy,
+    expunge,
+    fetch,
+    listing,
+    mailbox,
+    search,
+    select,
+    session,
+    store,
+)
+from imap.commands import status as status_
+from imap.opened import MailboxDeleted
+from imap.protocol import responses
+from imap.protocol.append import Append
+from imap.protocol.command import Command, Request
+from imap.protocol.copy import Copy, Move
+from imap.protocol.errors import ParseError
+from imap.protocol.fetch import Fetch
+from imap.protocol.listing import List, Lsub
+from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.responses import Condition
+from imap.protocol.search import Search
+from imap.protocol.select import Check, Close, Expunge, Select, Unselect
+from imap.protocol.session import (
+    Authenticate,
+    Capability,
+    Enable,
+    Id,
+    Idle,
+    Login,
+    Logout,
+    Namespace,
+    Noop,
+    StartTls,
+)
+from imap.protocol.status import Status
+from imap.protocol.store import Store
+from imap.session import Answer, Channel, Disconnected, Session, State
+from imap.updates import update_lines
+from mailserver import metrics
+from mailserver.errors import MailError, StorageUnavailable
+from mailserver.logs import logger
+
+log = logger("imap")
+
+_FRESH = State.NOT_AUTHENTICATED
+_SELECTED = State.SELECTED
+_LOGGED_IN = State.AUTHENTICATED | State.SELECTED
+_ANY = _FRESH | _LOGGED_IN
+
+Handler = Callable[[Session, Any], Awaitable[Answer]]
+Talker = Callable[[Session, Any, Channel], Awaitable[Answer]]
+
+
+class Rule(NamedTuple):
+    """States that allow a command, and its handler; one that `talks` is given the Channel."""
+
+    states: State
+    handler: Handler | None = None
+    talks: Talker | None = None
+
+
+# RFC 3501 §6: command-any, command-nonauth, command-auth, command-select
+TABLE: dict[type[Command], Rule] = {
+    Capability: Rule(_ANY, session.capability),
+    Noop: Rule(_ANY, session.noop),
+    Logout: Rule(_ANY, session.logout),
+    Id: Rule(_ANY, session.id_),
+    StartTls: Rule(_FRESH, session.starttls),
+    Login: Rule(_FRESH, session.login),
+    Authenticate: Rule(_FRESH, talks=session.authenticate),
+    Enable: Rule(_LOGGED_IN, session.enable),
+    Namespace: Rule(_LOGGED_IN, session.namespace),
+    Select: Rule(_LOGGED_IN, select.select),
+    Create: Rule(_LOGGED_IN, mailbox.create),
+    Delete: Rule(_LOGGED_IN, mailbox.delete),
+    Rename: Rule(_LOGGED_IN, mailbox.rename),
+    Subscribe: Rule(_LOGGED_IN, mailbox.subscribe),
+    Unsubscribe: Rule(_LOGGED_IN, mailbox.unsubscribe),
+    List: Rule(_LOGGED_IN, listing.list_),
+    Lsub: Rule(_LOGGED_IN, listing.lsub),
+    Status: Rule(_LOGGED_IN, status_.status),
+    Append: Rule(_LOGGED_IN, talks=append.append),
+    Idle: Rule(_LOGGED_IN),  # no coroutine runs while a client idles: the conversation does it
+    Check: Rule(_SELECTED, select.check),
+    Close: Rule(_SELECTED, select.close),
+    Unselect: Rule(_SELECTED, select.unselect),
+    Expunge: Rule(_SELECTED, expunge.expunge),
+    Search: Rule(_SELECTED, search.search),
+    Fetch: Rule(_SELECTED, fetch.fetch),
+    Store: Rule(_SELECTED, store.store),
+    Copy: Rule(_SELECTED, copy.copy),
+    Move: Rule(_SELECTED, copy.move),
+}
+
+VERBS = {command: command.__name__.upper() for command in TABLE}
+_BY_NUMBER = (Fetch, Search, Store)
+
+
+def refused_in_state(session: Session, command: Command) -> Answer | None:
+    """The answer to a command that this state does not allow; None if it does."""
+    if session.state in TABLE[type(command)].states:
+        return None
+    if session.account is None:
+        return Answer.bad("Log in first")
+    if TABLE[type(command)].states is _FRESH:
+        return Answer.bad("Logged in already")
+    return Answer.bad("Select a mailbox first")
+
+
+def may_expunge(command: Command) -> bool:
+    """True if EXPUNGE may be told while the command is answered.
+
+    RFC 3501 §7.4.1: not during FETCH, STORE and SEARCH; §6.4.8 and §5.5: their UID forms name no
+    sequence numbers, they may.
+    """
+    return not isinstance(command, _BY_NUMBER) or command.by_uid
+
+
+async def execute(session: Session, request: Request, channel: Channel) -> Answer:
+    """Carry a command out and write everything but its tagged answer.
+
+    Raises Disconnected.
+    """
+    command = request.command
+    answer = refused_in_state(session, command)
+    if answer is None:
+        answer = await _carried_out(session, command, channel)
+        if answer.condition is not Condition.BAD:
+            await tell(session, command)
+    count(VERBS[type(command)], answer)
+    return answer
+
+
+def count(verb: str, answer: Answer) -> None:
+    """One command more in the metrics."""
+    metrics.IMAP_COMMANDS.labels(verb, answer.condition.name).inc()
+
+
+async def _carried_out(session: Session, command: Command, channel: Channel) -> Answer:
+    rule = TABLE[type(command)]
+    try:
+        if rule.talks is not None:
+            return await rule.talks(session, command, channel)
+        assert rule.handler is not None
+        return await rule.handler(session, command)
+    except ParseError as error:
+        return Answer.bad(error.text)
+    except MailboxDeleted:
+        return Answer.no("The mailbox is gone", responses.NONEXISTENT)
+    except StorageUnavailable as error:
+        log.warning("storage is away", command=VERBS[type(command)], cause=str(error))
+        return Answer.no("Not possible now, try again later", responses.UNAVAILABLE)
+    except MailError as error:
+        log.warning("command failed", command=VERBS[type(command)], cause=str(error))
+        return Answer.no(error.text, responses.UNAVAILABLE if error.temporary else responses.CANNOT)
+    except Disconnected:
+        raise
+    except Exception as error:  # a bug of one command; the session goes on
+        log.error("command failed", command=VERBS[type(command)], peer=session.peer, exc_info=error)
+        return Answer.no("Internal error, it was logged", responses.SERVERBUG)
+
+
+async def tell(session: Session, command: Command) -> None:
+    """Write what changed in the selected mailbox (RFC 3501 §7: a server may at any command)."""
+    selected = session.selected
+    if selected is None:
+        return
+    try:
+        await selected.opened.refresh()
+    except MailboxDeleted:
+        return  # the conversation ends, see `lost_mailbox`
+    except StorageUnavailable as error:
+        log.warning("storage is away", cause=str(error))
+    by_uid = getattr(command, "by_uid", False) or getattr(command, "uids", None) is not None
+    for piece in update_lines(selected, expunge=may_expunge(command), by_uid=by_uid):
+        await session.write(piece)
+    selected.opened.tidy()
+
+
+def lost_mailbox(session: Session) -> bool:
+    """True when the selected mailbox is gone: the session cannot go on.
+
+    RFC 2180 §3.3 leaves the ways open; the client is told BYE, so that it cannot take a mailbox
+    of the same name made anew for the old one.
+    """
+    return session.selected is not None and session.selected.opened.state.deleted

@@ -1,0 +1,423 @@
+"""An open mailbox: its state in memory, kept true by Postgres, changed only through it.
+
+A write takes the mailbox's row lock, catches up with the log, decides on the state as it then is,
+appends one event and, after the commit, applies it to the state: the row lock is the one order of
+writes for all processes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from imap.columns import DELETED, MAX_UID, SEEN, Entry
+from imap.mailbox import MailboxState
+from imap.view import View
+from mailserver.errors import StorageUnavailable
+from mailserver.storage import arrivals, events, messages
+from mailserver.storage.arrivals import Advance
+from mailserver.storage.database import Connection, Database
+from mailserver.storage.events import Event, Kind, Row, State
+from mailserver.storage.keywords import (
+    KEYWORD_LIMIT,
+    SYSTEM_BITS,
+    SYSTEM_MASK,
+    extended,
+    keyword_mask,
+)
+from mailserver.storage.notifications import MAILBOX, MailboxChanges
+
+_RETRY = 1.0  # seconds until a mailbox of idle clients is looked at again when storage was away
+
+
+class MailboxDeleted(Exception):
+    """The mailbox is gone; sessions that have it selected are told BYE."""
+
+
+class TooManyKeywords(Exception):
+    """The mailbox has as many keywords as it can hold (RFC 3501 §2.3.2 leaves that to us)."""
+
+
+class Change(Enum):
+    """What STORE does with the flags it names (RFC 3501 §6.4.6)."""
+
+    ADD = "+"
+    REMOVE = "-"
+    REPLACE = ""
+
+
+@dataclass(slots=True)
+class Copied:
+    """What COPYUID says (RFC 4315): pairs of UIDs, both ascending."""
+
+    uid_validity: int
+    sources: list[int]
+    targets: list[int]
+
+
+class OpenMailbox:
+    """One per mailbox and process; sessions hold it through their views."""
+
+    def __init__(self, database: Database, changes: MailboxChanges, state: MailboxState) -> None:
+        self.state = state
+        self.views: set[View] = set()
+        self._database = database
+        self._changes = changes
+        self._writing = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._dirty = False
+        self._catching_up: asyncio.Task[None] | None = None
+        self._idlers: dict[View, Callable[[], None]] = {}
+        self._unwatch = changes.watch(state.id, self._heard)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """A write in its turn. When it fails, what was committed after all is in the log."""
+        try:
+            async with self._writing, self._database.transaction() as c:
+                yield c
+        except BaseException:
+            self._dirty = True
+            raise
+
+    @classmethod
+    async def load(
+        cls, database: Database, changes: MailboxChanges, mailbox_id: int
+    ) -> "OpenMailbox":
+        """Read the mailbox; raises MailboxDeleted."""
+        async with database.transaction(snapshot=True) as c:
+            row = await events.state(c, mailbox_id)
+            if row is None:
+                raise MailboxDeleted(mailbox_id)
+            state = MailboxState(row)
+            state.load(await events.rows(c, mailbox_id))
+            # Watch before the snapshot ends, so that no change falls between.
+            opened = cls(database, changes, state)
+            for event in await events.since(c, mailbox_id, row.folded_modseq):
+                # Rows of appended messages are in the snapshot; only the modseq moves.
+                state.apply(event)
+        state.uid_next = row.uid_next
+        state.forget((), settled=True)
+        opened._dirty = True
+        return opened
+
+    def close(self) -> None:
+        """Stop listening; no session may use it any more."""
+        self._unwatch()
+
+    # ── sessions ─────────────────────────────────────────────────────────────────────────────
+
+    async def enter(self, *, read_only: bool) -> View:
+        """A new session's picture, up to date. One that may write takes \\Recent."""
+        await self.refresh()
+        async with self._database.connection() as c:
+            if read_only:
+                row = await events.state(c, self.state.id)
+                first = row.first_recent_uid if row else self.state.uid_next
+                recent = [(max(first, self.state.recent_from), MAX_UID)]
+            else:
+                taken = await events.claim_recent(c, self.state.id)
+                # Sessions here took some already that the row will know of when they leave.
+                first = max(taken or self.state.uid_next, self.state.recent_from)
+                recent = [(first, self.state.uid_next - 1)]
+                self.state.recent_from = max(self.state.recent_from, self.state.uid_next)
+        view = View(self.state, read_only=read_only, recent=recent)
+        self.views.add(view)
+        return view
+
+    async def leave(self, view: View) -> None:
+        """The session has the mailbox selected no more."""
+        self.views.discard(view)
+        self._idlers.pop(view, None)
+        self.tidy()
+        if view.claimed and not self.state.deleted:
+            async with self._database.connection() as c:
+                await events.claim_recent(c, self.state.id)
+
+    def tidy(self) -> None:
+        """Forget what every session has been told."""
+        self.state.forget(
+            (view.position for view in self.views),
+            settled=all(view.settled for view in self.views),
+        )
+
+    def idle(self, view: View, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback()` after changes until the returned function is called (RFC 2177)."""
+        self._idlers[view] = callback
+        if self._dirty:
+            self._heard()
+        return lambda: self._idlers.pop(view, None) and None
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────
+
+    async def refresh(self) -> None:
+        """Catch up with the log if anything was heard; raises MailboxDeleted."""
+        if self.state.deleted:
+            raise MailboxDeleted(self.state.id)
+        if not self._dirty:
+            return
+        async with self._reading:
+            if self._dirty:
+                self._dirty = False
+                try:
+                    async with self._database.connection() as c:
+                        await self._catch_up(c)
+                except BaseException:
+                    self._dirty = True
+                    raise
+        if self.state.deleted:
+            raise MailboxDeleted(self.state.id)
+
+    async def _catch_up(self, c: Connection) -> None:
+        found = await events.since(c, self.state.id, self.state.modseq)
+        appended = [event for event in found if event.kind is Kind.APPEND]
+        rows: Sequence[Sequence[int]] = ()
+        if appended:
+            first, last = appended[0].runs[0], appended[-1].runs[-1]
+            rows = await events.rows(c, self.state.id, first, last)
+        if not found and await events.state(c, self.state.id) is None:
+            self.state.deleted = True
+        if found and found[0].modseq > self.state.modseq + 1:
+            # The log was trimmed before we read it: sessions must select the mailbox anew.
+            self.state.deleted = True
+            return
+        await self._learn_keywords(c, found, rows)
+        for event in found:
+            first, last = event.runs[0], event.runs[-1]
+            self.state.apply(event, [row for row in rows if first <= row[0] <= last])
+
+    async def _learn_keywords(
+        self, c: Connection, found: Sequence[Event], rows: Sequence[Sequence[int]]
+    ) -> None:
+        """Read the table of keywords again if `found` uses more of it than is known here."""
+        used = 0
+        for event in found:
+            used |= event.set_mask
+        for row in rows:
+            used |= row[2]
+        if used >> (SYSTEM_BITS + len(self.state.keywords)):
+            mailbox = await events.state(c, self.state.id)
+            if mailbox is not None:
+                self.state.keywords = mailbox.keywords
+
+    def _heard(self) -> None:
+        self._dirty = True
+        if self._idlers and (self._catching_up is None or self._catching_up.done()):
+            self._catching_up = asyncio.get_running_loop().create_task(self._tell_idlers())
+
+    async def _tell_idlers(self) -> None:
+        while self._dirty and self._idlers:
+            try:
+                await self.refresh()
+            except MailboxDeleted:
+                break
+            except StorageUnavailable:
+                await asyncio.sleep(_RETRY)
+        self._wake_idlers()
+
+    def _wake_idlers(self) -> None:
+        for callback in list(self._idlers.values()):
+            callback()
+        self.tidy()
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────
+
+    async def store(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        change: Change,
+        system: int,
+        words: Sequence[str] = (),
+    ) -> int:
+        """Change flags of the UIDs in `ranges`; gives the modseq, 0 when nothing changed.
+
+        `system` is a mask of system flags, `words` are keywords. Raises TooManyKeywords,
+        MailboxDeleted.
+        """
+        async with self._transaction() as c:
+            row = await self._lock(c)
+            keywords = extended(row.keywords, () if change is Change.REMOVE else words)
+            if len(keywords) > KEYWORD_LIMIT:
+                raise TooManyKeywords
+            mask = system | keyword_mask(keywords, words)
+            set_mask, clear_mask = _masks(change, mask)
+            columns = self.state.columns
+            changed = [
+                span
+                for start, end in columns.slices(ranges)
+                for span in columns.would_change(start, end, set_mask, clear_mask)
+            ]
+            new_words = keywords if len(keywords) > len(row.keywords) else None
+            if not changed and new_words is None:
+                return 0
+            unseen = sum(columns.count_without(SEEN, *span) for span in changed)
+            total = sum(end - start for start, end in changed)
+            delta = -unseen if set_mask & SEEN else total - unseen if clear_mask & SEEN else 0
+            event = Event(
+                *(row.highest_modseq + 1, Kind.FLAGS, self._runs(changed), set_mask, clear_mask)
+            )
+            await self._write(c, event, unseen=delta, keywords=new_words)
+        self.state.keywords = keywords
+        self._written(event)
+        return event.modseq
+
+    async def expunge(self, ranges: Sequence[tuple[int, int]] | None = None) -> int:
+        """Remove messages with \\Deleted, of `ranges` or all; gives the modseq or 0."""
+        async with self._transaction() as c:
+            row = await self._lock(c)
+            gone = self._deleted(ranges)
+            if not gone:
+                return 0
+            event = await self._remove(c, row, gone)
+        self._written(event)
+        return event.modseq
+
+    async def copy(
+        self, ranges: Sequence[tuple[int, int]], target_id: int, *, move: bool = False
+    ) -> Copied:
+        """Place the messages of `ranges` in another mailbox as well, or instead (`move`).
+
+        All or nothing (RFC 3501 §6.4.7, RFC 6851 §3.3); moving to this same mailbox is refused
+        by the caller. Gives no UIDs when no message exists. Raises MailboxDeleted when the target
+        is gone.
+        """
+        event = None
+        async with self._transaction() as c:
+            if move and target_id > self.state.id:
+                row = await self._lock(c)  # locks are taken in the order of the ids
+            spans = list(self.state.columns.slices(ranges))
+            entries = [self.state.columns.entry(i) for span in spans for i in range(*span)]
+            if not entries:
+                return Copied(0, [], [])
+            copied = await self._place(c, entries, target_id)
+            if move and target_id < self.state.id:
+                row = await self._lock(c)
+            if move:
+                uids = [(entry.uid, entry.uid) for entry in entries]
+                still = list(self.state.columns.slices(uids))
+                if still:
+                    event = await self._remove(c, row, still)
+        if event is not None:
+            self._written(event)
+        self._changes.changed([target_id])
+        return copied
+
+    def _deleted(self, ranges: Sequence[tuple[int, int]] | None) -> list[tuple[int, int]]:
+        columns = self.state.columns
+        marked = columns.with_flag(DELETED)
+        if ranges is None:
+            return marked
+        wanted = [index for span in columns.slices(ranges) for index in range(*span)]
+        chosen = sorted({i for span in marked for i in range(*span)}.intersection(wanted))
+        flat = events.runs(chosen)
+        return [(a, b + 1) for a, b in zip(flat[::2], flat[1::2], strict=True)]
+
+    async def _remove(self, c: Connection, row: State, gone: list[tuple[int, int]]) -> Event:
+        columns = self.state.columns
+        ids = [i for start, end in gone for i in columns.message_ids[start:end]]
+        event = Event(row.highest_modseq + 1, Kind.EXPUNGE, self._runs(gone))
+        await self._write(
+            c,
+            event,
+            messages=-len(ids),
+            unseen=-sum(columns.count_without(SEEN, *span) for span in gone),
+            size=-await messages.total_size(c, ids),
+        )
+        return event
+
+    async def _place(self, c: Connection, entries: list[Entry], target_id: int) -> Copied:
+        size = await messages.total_size(c, [entry.message_id for entry in entries])
+        unseen = sum(not entry.flags & SEEN for entry in entries)
+        advances = await arrivals.advance(c, {target_id: (len(entries), unseen, size)})
+        target = advances.get(target_id)
+        if target is None:
+            raise MailboxDeleted(target_id)
+        flags = await self._translated(c, entries, target)
+        rows = [
+            Row(target.uid + place, entry.message_id, mask, target.modseq)
+            for place, (entry, mask) in enumerate(zip(entries, flags, strict=True))
+        ]
+        await events.insert(c, target_id, rows)
+        placed = [rows[0].uid, rows[-1].uid]
+        await events.record(c, target_id, Event(target.modseq, Kind.APPEND, placed))
+        for payload in self._changes.payloads([target_id]):
+            await arrivals.notify(c, MAILBOX, payload)
+        return Copied(
+            target.uid_validity, [entry.uid for entry in entries], [row.uid for row in rows]
+        )
+
+    async def _translated(
+        self, c: Connection, entries: list[Entry], target: Advance
+    ) -> Iterable[int]:
+        """The flags of `entries` as masks of the target, which learns keywords as it has room."""
+        used = 0
+        for entry in entries:
+            used |= entry.flags >> SYSTEM_BITS
+        if not used:
+            return [entry.flags for entry in entries]
+        words = [word for k, word in enumerate(self.state.keywords) if used >> k & 1]
+        table = extended(target.keywords, words)[:KEYWORD_LIMIT]
+        if len(table) > len(target.keywords):
+            await arrivals.set_keywords(c, target.id, table)
+        bits = [
+            keyword_mask(table, [word]) if used >> k & 1 else 0
+            for k, word in enumerate(self.state.keywords)
+        ]
+        return [
+            entry.flags & SYSTEM_MASK
+            | sum(bit for k, bit in enumerate(bits) if entry.flags >> (SYSTEM_BITS + k) & 1)
+            for entry in entries
+        ]
+
+    async def _lock(self, c: Connection) -> State:
+        row = await events.lock(c, self.state.id)
+        if row is None:
+            self.state.deleted = True
+            raise MailboxDeleted(self.state.id)
+        if row.highest_modseq > self.state.modseq:
+            await self._catch_up(c)
+        self.state.keywords = row.keywords
+        return row
+
+    async def _write(
+        self,
+        c: Connection,
+        event: Event,
+        *,
+        messages: int = 0,
+        unseen: int = 0,
+        size: int = 0,
+        keywords: list[str] | None = None,
+    ) -> None:
+        await events.record(c, self.state.id, event)
+        await events.changed(
+            c,
+            self.state.id,
+            event.modseq,
+            messages=messages,
+            unseen=unseen,
+            size=size,
+            keywords=keywords,
+        )
+        for payload in self._changes.payloads([self.state.id]):
+            await arrivals.notify(c, MAILBOX, payload)
+
+    def _written(self, event: Event) -> None:
+        self.state.apply(event)
+        self._wake_idlers()
+
+    def _runs(self, spans: Iterable[tuple[int, int]]) -> list[int]:
+        """Index ranges as UID runs, each as long as no other message lies between."""
+        uids = self.state.columns.uids
+        return [uid for start, end in spans for uid in (uids[start], uids[end - 1])]
+
+
+def _masks(change: Change, mask: int) -> tuple[int, int]:
+    """(set, clear) masks of a STORE."""
+    everything = (1 << (SYSTEM_BITS + KEYWORD_LIMIT)) - 1
+    if change is Change.ADD:
+        return mask, 0
+    if change is Change.REMOVE:
+        return 0, mask
+    return mask, everything & ~mask

@@ -1,0 +1,178 @@
+"""From a frame to a command: one function, one table.
+
+Any frame gives a `Request` or raises ParseError, which carries the tag if there was one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imap.protocol.append import Append, parse_append
+from imap.protocol.copy import Copy, Move, parse_copy, parse_move
+from imap.protocol.errors import ParseError
+from imap.protocol.events import Frame
+from imap.protocol.fetch import Fetch, parse_fetch
+from imap.protocol.listing import List, Lsub, parse_list, parse_lsub
+from imap.protocol.mailbox import (
+    Create,
+    Delete,
+    Rename,
+    Subscribe,
+    Unsubscribe,
+    parse_create,
+    parse_delete,
+    parse_rename,
+    parse_subscribe,
+    parse_unsubscribe,
+)
+from imap.protocol.search import Search, parse_search
+from imap.protocol.select import (
+    Check,
+    Close,
+    Expunge,
+    Select,
+    Unselect,
+    parse_examine,
+    parse_select,
+    parse_uid_expunge,
+)
+from imap.protocol.session import (
+    Authenticate,
+    Capability,
+    Enable,
+    Id,
+    Idle,
+    Login,
+    Logout,
+    Namespace,
+    Noop,
+    StartTls,
+    parse_authenticate,
+    parse_enable,
+    parse_id,
+    parse_login,
+)
+from imap.protocol.status import Status, parse_status
+from imap.protocol.store import Store, parse_store
+from imap.protocol.tokens import Cursor
+
+Command = (
+    Append
+    | Authenticate
+    | Capability
+    | Check
+    | Close
+    | Copy
+    | Create
+    | Delete
+    | Enable
+    | Expunge
+    | Fetch
+    | Id
+    | Idle
+    | List
+    | Login
+    | Logout
+    | Lsub
+    | Move
+    | Namespace
+    | Noop
+    | Rename
+    | Search
+    | Select
+    | StartTls
+    | Status
+    | Store
+    | Subscribe
+    | Unselect
+    | Unsubscribe
+)
+
+
+@dataclass(slots=True)
+class Request:
+    """A command with the tag that its answer has to carry."""
+
+    tag: bytes
+    command: Command
+
+
+_BARE: dict[bytes, Callable[[], Command]] = {
+    b"CAPABILITY": Capability,
+    b"CHECK": Check,
+    b"CLOSE": Close,
+    b"EXPUNGE": Expunge,
+    b"IDLE": Idle,
+    b"LOGOUT": Logout,
+    b"NAMESPACE": Namespace,
+    b"NOOP": Noop,
+    b"STARTTLS": StartTls,
+    b"UNSELECT": Unselect,
+}
+_PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
+    b"APPEND": parse_append,
+    b"AUTHENTICATE": parse_authenticate,
+    b"CREATE": parse_create,
+    b"DELETE": parse_delete,
+    b"ENABLE": parse_enable,
+    b"EXAMINE": parse_examine,
+    b"ID": parse_id,
+    b"LIST": parse_list,
+    b"LOGIN": parse_login,
+    b"LSUB": parse_lsub,
+    b"RENAME": parse_rename,
+    b"SELECT": parse_select,
+    b"STATUS": parse_status,
+    b"SUBSCRIBE": parse_subscribe,
+    b"UNSUBSCRIBE": parse_unsubscribe,
+}
+# The second argument is True behind UID.
+_BY_NUMBER: dict[bytes, Callable[[Cursor, bool], Command]] = {
+    b"COPY": parse_copy,
+    b"FETCH": parse_fetch,
+    b"MOVE": parse_move,
+    b"SEARCH": parse_search,
+    b"STORE": parse_store,
+}
+# uid = "UID" SP (copy / fetch / search / store), RFC 6851 §5: / move, RFC 4315 §4: / expunge
+_BY_UID = {**_BY_NUMBER, b"EXPUNGE": parse_uid_expunge}
+
+
+# command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
+def parse_command(frame: Frame, *, utf8: bool = False) -> Request:
+    """The command in a frame, whatever state the session is in. Raises ParseError.
+
+    `utf8`: the client has enabled UTF8=ACCEPT or IMAP4rev2, its mailbox names are UTF-8.
+    """
+    cursor = Cursor(frame, utf8=utf8)
+    tag = None
+    try:
+        tag = cursor.tag()
+        cursor.space()
+        command = _parse_verb(cursor)
+        cursor.end()
+    except ParseError as error:
+        error.tag = tag
+        raise
+    return Request(tag, command)
+
+
+def _parse_verb(cursor: Cursor) -> Command:
+    start = cursor.position
+    verb = cursor.atom().upper()
+    by_number = _BY_NUMBER.get(verb)
+    if by_number is not None:
+        return by_number(cursor, False)
+    if verb == b"UID":
+        cursor.space()
+        start = cursor.position
+        by_uid = _BY_UID.get(cursor.atom().upper())
+        if by_uid is not None:
+            return by_uid(cursor, True)
+        raise cursor.fail("unknown UID command", start)
+    parse = _PARSERS.get(verb)
+    if parse is not None:
+        return parse(cursor)
+    bare = _BARE.get(verb)
+    if bare is not None:
+        return bare()
+    raise cursor.fail("unknown command", start)

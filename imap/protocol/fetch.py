@@ -1,0 +1,127 @@
+"""FETCH (RFC 3501 §6.4.5): the command, and the names its response gives the items."""
+
+import enum
+from dataclasses import dataclass
+
+from imap.protocol.section import Section, SectionKind, parse_section
+from imap.protocol.sequence import SequenceSet
+from imap.protocol.tokens import Cursor
+
+
+class FetchAttribute(enum.Enum):
+    """An item without a section; the value is its name on the wire, both ways."""
+
+    ENVELOPE = b"ENVELOPE"
+    FLAGS = b"FLAGS"
+    INTERNALDATE = b"INTERNALDATE"
+    RFC822_SIZE = b"RFC822.SIZE"
+    BODY = b"BODY"
+    BODYSTRUCTURE = b"BODYSTRUCTURE"
+    UID = b"UID"
+
+
+@dataclass(slots=True)
+class BodyItem:
+    """An item with the bytes of a section: BODY[…], BODY.PEEK[…] and the RFC822 words.
+
+    `peek`: the item does not set \\Seen. `partial`: first byte and greatest count of bytes.
+    `rfc822`: asked for by its old name (RFC822 = BODY[], RFC822.HEADER = BODY.PEEK[HEADER],
+    RFC822.TEXT = BODY[TEXT]), and so to be named in the response.
+    """
+
+    section: Section
+    peek: bool = False
+    partial: tuple[int, int] | None = None
+    rfc822: bool = False
+
+    @property
+    def label(self) -> bytes:
+        """The item's name in the response: `BODY[TEXT]<0>`, never with PEEK or the count."""
+        if self.rfc822:
+            return _RFC822_LABELS[self.section.kind]
+        label = b"BODY" + self.section.encode()
+        # RFC 3501 §7.4.2: BODY[<section>]<<origin octet>>
+        return label if self.partial is None else b"%b<%d>" % (label, self.partial[0])
+
+
+FetchItem = FetchAttribute | BodyItem
+
+
+@dataclass(slots=True)
+class Fetch:
+    """FETCH, or UID FETCH if `by_uid`: whose response holds UID also unasked (§6.4.8)."""
+
+    sequence: SequenceSet
+    items: tuple[FetchItem, ...]
+    by_uid: bool = False
+
+
+_RFC822_LABELS = {
+    SectionKind.ALL: b"RFC822",
+    SectionKind.HEADER: b"RFC822.HEADER",
+    SectionKind.TEXT: b"RFC822.TEXT",
+}
+_ATTRIBUTES = {attribute.value: attribute for attribute in FetchAttribute}
+_FAST = (FetchAttribute.FLAGS, FetchAttribute.INTERNALDATE, FetchAttribute.RFC822_SIZE)
+_MACROS: dict[bytes, tuple[FetchItem, ...]] = {
+    b"FAST": _FAST,
+    b"ALL": (*_FAST, FetchAttribute.ENVELOPE),
+    b"FULL": (*_FAST, FetchAttribute.ENVELOPE, FetchAttribute.BODY),
+}
+
+
+# fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
+#         "(" fetch-att *(SP fetch-att) ")")
+def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
+    cursor.space()
+    sequence = cursor.sequence_set()
+    cursor.space()
+    if cursor.at(b"("):
+        items = cursor.items(lambda: _parse_item(cursor))
+    else:
+        start = cursor.position
+        macro = _MACROS.get(cursor.word())
+        if macro is not None:
+            return Fetch(sequence, macro, by_uid)
+        cursor.position = start
+        items = (_parse_item(cursor),)
+    return Fetch(sequence, items, by_uid)
+
+
+# fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
+#             "BODY" ["STRUCTURE"] / "UID" / "BODY" section ["<" number "." nz-number ">"] /
+#             "BODY.PEEK" section ["<" number "." nz-number ">"]
+def _parse_item(cursor: Cursor) -> FetchItem:
+    start = cursor.position
+    word = cursor.word()
+    if word in (b"BODY", b"BODY.PEEK") and cursor.at(b"["):
+        return BodyItem(parse_section(cursor), word == b"BODY.PEEK", _parse_partial(cursor))
+    attribute = _ATTRIBUTES.get(word)
+    if attribute is not None:
+        return attribute
+    if word == b"RFC822":
+        return BodyItem(Section(), rfc822=True)
+    if word == b"RFC822.HEADER":
+        return BodyItem(Section(kind=SectionKind.HEADER), peek=True, rfc822=True)
+    if word == b"RFC822.TEXT":
+        return BodyItem(Section(kind=SectionKind.TEXT), rfc822=True)
+    raise cursor.fail("unknown FETCH item", start)
+
+
+# "<" number "." nz-number ">", with number64 as in RFC 9051 §9
+def _parse_partial(cursor: Cursor) -> tuple[int, int] | None:
+    if not cursor.take(b"<"):
+        return None
+    origin = cursor.number64()
+    cursor.expect(b".")
+    start = cursor.position
+    count = cursor.number64()
+    if count == 0:
+        raise cursor.fail("expected a number above 0", start)
+    cursor.expect(b">")
+    return origin, count
+
+
+def encode_fetch(number: int, pairs: bytes) -> bytes:
+    """`* 12 FETCH (FLAGS (\\Seen) UID 4)`: `pairs` are item names and values, ready-made."""
+    return b"* %d FETCH (%b)\r\n" % (number, pairs)

@@ -1,0 +1,50 @@
+"""How the server writes strings (RFC 3501 §9: quoted, literal, nstring, astring).
+
+Whatever bytes are given, what comes out is one token: nothing in it can end it early.
+"""
+
+import re
+
+_SPECIAL = re.compile(rb"([\"\\])")
+_UNQUOTABLE = re.compile(rb"[\x00\r\n\x80-\xff]")
+# ASTRING-CHAR = ATOM-CHAR / resp-specials
+_ASTRING = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]+")
+# Beyond this a literal is easier on both sides than a quoted string.
+_LONGEST_QUOTED = 1000
+
+
+def quoted(value: bytes) -> bytes:
+    """`"value"`. Raises ValueError for CR, LF, NUL and 8-bit bytes: `string` knows a way."""
+    if _UNQUOTABLE.search(value):
+        raise ValueError("no quoted string can hold this value")
+    return b'"%b"' % _SPECIAL.sub(rb"\\\1", value)
+
+
+def literal(value: bytes) -> bytes:
+    """`{5}` CR LF and the value as it is."""
+    return b"{%d}\r\n%b" % (len(value), value)
+
+
+def string(value: bytes) -> bytes:
+    """A quoted string where the value allows one, else a literal."""
+    if len(value) > _LONGEST_QUOTED or _UNQUOTABLE.search(value):
+        return literal(value)
+    return quoted(value)
+
+
+def utf8_quoted(value: str) -> bytes:
+    """A quoted string of UTF-8, for who has enabled it (RFC 6855 §3); no control characters."""
+    return b'"%b"' % _SPECIAL.sub(rb"\\\1", value.encode())
+
+
+def nstring(value: bytes | None) -> bytes:
+    """`NIL`, or a string."""
+    return b"NIL" if value is None else string(value)
+
+
+def astring(value: bytes) -> bytes:
+    """An atom where the value allows one, else a string."""
+    # An astring NIL is not nil, but clients have been seen to take it for that.
+    if _ASTRING.fullmatch(value) and value.upper() != b"NIL":
+        return value
+    return string(value)

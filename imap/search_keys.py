@@ -1,0 +1,201 @@
+"""What each search key of RFC 3501 §6.4.4 asks, as a test (imap/search_tree.py).
+
+Pure. Text is compared folded (RFC 5051), in the decoded forms that a reader sees: encoded words
+and transfer encodings are undone.
+"""
+
+import operator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from imap import static
+from imap.flag_masks import SYSTEM
+from imap.named import Span
+from imap.picked import RECENT, Picked
+from imap.protocol import flags
+from imap.protocol.search import (
+    AllKey,
+    AndKey,
+    DateField,
+    DateKey,
+    FlagKey,
+    HeaderKey,
+    NotKey,
+    Order,
+    OrKey,
+    SearchKey,
+    SequenceKey,
+    SizeKey,
+    TextKey,
+    TextScope,
+    UidKey,
+)
+from imap.search_tree import Asked, Facts, Inverted, Joined, Marked, Stage, Test
+from mailserver.mail.digest import CACHED_FIELDS
+from mailserver.mail.headers import decode_words, fields, unfold
+from mailserver.mail.text import fold, header_text, part_text
+from mailserver.storage.keywords import SYSTEM_BITS, keyword_mask
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the keys are asked of: all messages of the picture."""
+
+    picked: Picked
+    last_number: int
+    last_uid: int  # what `*` means, 0 in an empty mailbox
+    keywords: Sequence[str]  # the mailbox's table
+    codec: str  # of the strings
+
+
+def test_of(key: SearchKey, ground: Ground) -> Test:
+    """The test of a key. Raises UnicodeDecodeError for a string that is not in the charset."""
+    match key:
+        case AllKey():
+            return Marked(b"\1" * len(ground.picked))
+        case FlagKey():
+            return _flag(key, ground)
+        case SequenceKey():
+            # QUIRKS: numbers beyond the last are no error: clients search 1:* in any mailbox.
+            return _within(ground.picked.numbers, key.numbers.to_ranges(ground.last_number))
+        case UidKey():
+            return _within(ground.picked.uids, key.uids.to_ranges(ground.last_uid))
+        case SizeKey():
+            return _size(key)
+        case DateKey():
+            return _sent(key) if key.field is DateField.SENT else _internal(key)
+        case HeaderKey():
+            return _header(key.name.lower(), fold(key.value.decode(ground.codec)))
+        case TextKey():
+            return _text(key.scope, fold(key.value.decode(ground.codec)))
+        case NotKey():
+            return Inverted(test_of(key.key, ground))
+        case OrKey():
+            return Joined([test_of(key.left, ground), test_of(key.right, ground)], either=True)
+        case AndKey():
+            return Joined([test_of(one, ground) for one in key.keys])
+
+
+# ── by columns ───────────────────────────────────────────────────────────────────────────────
+
+
+def _flag(key: FlagKey, ground: Ground) -> Marked:
+    picked = ground.picked
+    bit = RECENT if key.flag == flags.RECENT else SYSTEM.get(key.flag, 0)
+    if bit:
+        table = bytes(bool(mark & bit) is key.present for mark in range(256))
+        return Marked(picked.marks.translate(table))
+    # A keyword the mailbox does not know has no bit, and so no message has it.
+    bit = keyword_mask(ground.keywords, [key.flag]) >> SYSTEM_BITS
+    words = picked.words
+    if words is None or not bit:
+        return Marked(bytes((not key.present,)) * len(picked))
+    return Marked(bytes(bool(word & bit) is key.present for word in words))
+
+
+def _within(values: Sequence[int], ranges: Iterable[Span]) -> Marked:
+    marks = bytearray(len(values))
+    for low, high in ranges:
+        start, end = bisect_left(values, low), bisect_right(values, high)
+        marks[start:end] = b"\1" * (end - start)
+    return Marked(marks)
+
+
+# ── by the message's row ─────────────────────────────────────────────────────────────────────
+
+_SIZES: dict[Order, Callable[[int, int], bool]] = {
+    Order.LESS: operator.lt,
+    Order.GREATER: operator.gt,
+}
+_DAYS: dict[Order, Callable[[date, date], bool]] = {
+    Order.LESS: operator.lt,
+    Order.EQUAL: operator.eq,
+    Order.NOT_LESS: operator.ge,
+}
+
+
+def _size(key: SizeKey) -> Asked:
+    compare = _SIZES[key.order]
+    return Asked(lambda facts: compare(facts.row.size, key.size), Stage.ROW)
+
+
+def _internal(key: DateKey) -> Asked:
+    compare = _DAYS[key.order]
+    return Asked(lambda facts: compare(static.internal_day(facts.row.static), key.day), Stage.ROW)
+
+
+def _sent(key: DateKey) -> Asked:
+    compare = _DAYS[key.order]
+
+    def answer(facts: Facts) -> bool:
+        # A message without a Date field is neither before nor since any day.
+        day = static.sent_day(facts.row.static) if facts.row.sent_at is not None else None
+        return day is not None and compare(day, key.day)
+
+    return Asked(answer, Stage.ROW)
+
+
+# ── by text ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _header(name: bytes, needle: str) -> Asked:
+    """RFC 3501 §6.4.4: the field's text holds the needle; an empty one is in any such field."""
+    cached = name in CACHED_FIELDS
+    plain = _plain(needle)
+
+    def answer(facts: Facts) -> bool | None:
+        header = facts.header
+        if header is None and cached and facts.row.fields is not None:
+            header = facts.row.prefix + facts.row.fields
+        if header is None:
+            return None
+        return _may_hold(header, plain) and any(
+            found.lower() == name and needle in fold(header_text(raw))
+            for found, raw in fields(header)
+        )
+
+    return Asked(answer, Stage.ROW if cached else Stage.HEADER)
+
+
+def _text(scope: TextScope, needle: str) -> Asked:
+    """BODY: a text part holds the needle; TEXT: that or a header field, with its name."""
+    plain = _plain(needle)
+
+    def answer(facts: Facts) -> bool | None:
+        if facts.content is None:
+            return None
+        return (scope is TextScope.TEXT and in_header(facts.header or b"")) or _in_parts(
+            facts, needle
+        )
+
+    def in_header(header: bytes) -> bool:
+        return _may_hold(header, plain) and any(
+            needle in fold(decode_words(unfold(raw))) for _, raw in fields(header)
+        )
+
+    return Asked(answer, Stage.BODY)
+
+
+def _in_parts(facts: Facts, needle: str) -> bool:
+    if not needle:
+        return True  # also in a message without text
+    for place, (part, raw) in enumerate(facts.content or ()):
+        if place == len(facts.texts):
+            facts.texts.append(fold(part_text(raw, part)))
+        if needle in facts.texts[place]:
+            return True
+    return False
+
+
+def _plain(needle: str) -> bytes | None:
+    """The needle as it stands in a header of nothing but ASCII; None if it cannot."""
+    return needle.encode("ascii").translate(None, b"\r\n") if needle.isascii() else None
+
+
+def _may_hold(header: bytes, plain: bytes | None) -> bool:
+    """False if the needle is in no field: tells most headers without decoding any."""
+    if b"=?" in header or not header.isascii():
+        return True
+    return plain is not None and plain in header.translate(None, b"\r\n").upper()

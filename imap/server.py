@@ -1,0 +1,150 @@
+"""Listening: 143 with STARTTLS, 993 in TLS from the start (RFC 8314 §3.2).
+
+Invariants: the doors of one node share its open mailboxes. After `drain` no session of the door is
+left, and none is looked at any more.
+"""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+from imap.connection import HANDSHAKE, LINGER, Doorway
+from imap.conversation import Conversation
+from imap.message_cache import MessageCache
+from imap.protocol.events import Limits
+from imap.registry import Mailboxes
+from imap.session import Services
+from mailserver.logs import logger
+from mailserver.node import Node
+from mailserver.settings import Imap
+
+_CHECKS = 5  # deadlines are looked at so often in the shortest of them
+
+log = logger("imap")
+
+
+@dataclass(slots=True)
+class _Shared:
+    """Services in use by a number of doors."""
+
+    services: Services
+    doors: int = 0
+
+
+# By the identity of the node, which its services keep alive.
+_shared: dict[int, _Shared] = {}
+
+
+def _enter(node: Node) -> Services:
+    """The node's services, made for its first door."""
+    shared = _shared.get(id(node))
+    if shared is None:
+        database = node.database
+        services = Services(
+            node,
+            Mailboxes(database, node.changes),
+            MessageCache(database, node.settings.imap.cache_bytes),
+        )
+        shared = _shared[id(node)] = _Shared(services)
+    shared.doors += 1
+    return shared.services
+
+
+def _leave(node: Node) -> None:
+    shared = _shared[id(node)]
+    shared.doors -= 1
+    if not shared.doors:
+        del _shared[id(node)]
+
+
+class ImapDoor:
+    """A listening socket and its sessions."""
+
+    def __init__(self, node: Node, *, implicit_tls: bool) -> None:
+        settings = node.settings.imap
+        self.doorway = Doorway(
+            _enter(node),
+            "imaps" if implicit_tls else "imap",
+            node.certificates.server_context,
+            implicit_tls,
+            before_login=Limits.before_login(),
+            after_login=limits_after_login(settings),
+        )
+        self._node = node
+        self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        shortest = min(
+            settings.login_timeout, settings.idle_timeout, settings.write_timeout, LINGER
+        )
+        self._period = shortest / _CHECKS
+
+    async def open(self, sock: socket.socket) -> None:
+        """Accept connections on `sock`, which is bound."""
+        (self._node.settings.data / "incoming").mkdir(parents=True, exist_ok=True)
+        loop = asyncio.get_running_loop()
+        tls = self.doorway.implicit_tls
+        self._server = await loop.create_server(
+            lambda: Conversation(self.doorway),
+            sock=sock,
+            backlog=1024,
+            ssl=self.doorway.tls if tls else None,
+            ssl_handshake_timeout=HANDSHAKE if tls else None,
+            ssl_shutdown_timeout=LINGER if tls else None,
+        )
+        self._check()
+
+    async def drain(self, timeout: float) -> None:
+        """Accept no more; BYE to idle sessions, and to others after their running command.
+
+        Whoever is left after `timeout` seconds is cut off.
+        """
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.doorway.connections):
+            connection.drain()
+        await self._gone(timeout)
+        for connection in list(self.doorway.connections):
+            log.info("session cut off", peer=connection.peer)
+            connection.abort()
+        await self._gone(LINGER)
+        if self._timer is not None:
+            self._timer.cancel()
+        _leave(self._node)
+
+    async def _gone(self, timeout: float) -> None:
+        """Wait, `timeout` seconds at most, until all connections are gone and left behind."""
+        doorway = self.doorway
+        deadline = asyncio.get_running_loop().time() + timeout
+        while doorway.connections or doorway.leaving:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                return
+            if doorway.leaving:
+                await asyncio.wait(doorway.leaving, timeout=min(left, 0.1))
+            else:
+                await asyncio.sleep(min(left, 0.02))
+
+    def _check(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in list(self.doorway.connections):
+            connection.check(now)
+        self._timer = loop.call_later(self._period, self._check)
+
+
+def limits_after_login(settings: Imap) -> Limits:
+    """What a client that is logged in may make us hold."""
+    return Limits(
+        line=settings.max_line,
+        message=settings.max_literal,
+        # RFC 7888 §4: a refused `{n+}` message comes all the same; it is read off rather than cut
+        # off, so that the client learns why.
+        drain=2 * settings.max_literal,
+    )
+
+
+async def serve(node: Node, sock: socket.socket, *, implicit_tls: bool) -> ImapDoor:
+    """The door of mail clients, on a bound socket: with STARTTLS, or in TLS from the start."""
+    door = ImapDoor(node, implicit_tls=implicit_tls)
+    await door.open(sock)
+    return door

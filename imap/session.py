@@ -1,0 +1,142 @@
+"""One client: who it is, what it has selected, and the way to write to it.
+
+Commands (imap/commands/) are coroutines of a Session and a parsed command that give an Answer; the
+dispatcher tells what changed meanwhile and then writes the tagged line. A command writes its own
+untagged data with `write()`, which waits while the client does not read.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, Flag, auto
+from typing import Protocol
+
+from imap.message_cache import MessageCache
+from imap.opened import OpenMailbox
+from imap.protocol.events import Frame
+from imap.protocol.responses import Condition
+from imap.registry import Mailboxes
+from imap.view import View
+from mailserver.accounts import Account
+from mailserver.node import Node
+
+
+class Disconnected(Exception):
+    """The client is gone or has not read for too long, or what it is being told cannot be ended.
+
+    The command ends without an answer, and the connection with it.
+    """
+
+
+@dataclass(slots=True)
+class Services:
+    """What all sessions of this process share."""
+
+    node: Node
+    mailboxes: Mailboxes
+    messages: MessageCache
+    sessions: int = 0  # open connections of all doors
+
+
+class State(Flag):
+    """RFC 3501 §3; the logout state is the end of the connection."""
+
+    NOT_AUTHENTICATED = auto()
+    AUTHENTICATED = auto()
+    SELECTED = auto()
+
+
+class After(Enum):
+    """What the connection does once a command is answered."""
+
+    GO_ON = auto()
+    START_TLS = auto()
+    CLOSE = auto()
+
+
+@dataclass(slots=True)
+class Answer:
+    """The end of a command: `tag condition [code] text`."""
+
+    condition: Condition
+    text: str
+    code: bytes | None = None
+    after: After = After.GO_ON
+
+    @classmethod
+    def ok(cls, text: str, code: bytes | None = None) -> "Answer":
+        return cls(Condition.OK, text, code)
+
+    @classmethod
+    def no(cls, text: str, code: bytes | None = None) -> "Answer":
+        """The command was understood and could not be done; nothing of it was."""
+        return cls(Condition.NO, text, code)
+
+    @classmethod
+    def bad(cls, text: str) -> "Answer":
+        """The command makes no sense, or not in this state."""
+        return cls(Condition.BAD, text)
+
+
+class Channel(Protocol):
+    """What the few commands need that go on talking with their client."""
+
+    async def ask(self, challenge: bytes) -> bytes:
+        """Write a line with CR LF; gives the client's next line, without its end.
+
+        Raises ParseError when that is too long.
+        """
+
+    async def receive(self, write: Callable[[bytes], None]) -> Frame | Answer:
+        """Take the announced literal, piece by piece; gives the whole command, or its refusal."""
+
+
+@dataclass(slots=True)
+class Selected:
+    """The selected mailbox of a session (RFC 3501 §3.3)."""
+
+    name: str
+    opened: OpenMailbox
+    view: View
+    keywords: int = 0  # how many of the mailbox's keywords the client was told of by FLAGS
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of one connection; `account` None: not authenticated."""
+
+    services: Services
+    write: Callable[[bytes], Awaitable[None]]
+    peer: str  # address of the client, for logs and limits
+    door: str = "imap"  # or imaps, in metrics
+    secure: bool = False  # TLS is on
+    failed_logins: int = 0
+    account: Account | None = None
+    selected: Selected | None = None
+    utf8: bool = False  # mailbox names are UTF-8 both ways (RFC 6855, RFC 9051)
+    enabled: frozenset[str] = frozenset()  # RFC 5161
+
+    @property
+    def state(self) -> State:
+        if self.account is None:
+            return State.NOT_AUTHENTICATED
+        return State.AUTHENTICATED if self.selected is None else State.SELECTED
+
+    @property
+    def node(self) -> Node:
+        return self.services.node
+
+    def user(self) -> Account:
+        """The account of an authenticated session; the dispatcher has checked the state."""
+        assert self.account is not None
+        return self.account
+
+    def mailbox(self) -> Selected:
+        """The selected mailbox; the dispatcher has checked the state."""
+        assert self.selected is not None
+        return self.selected
+
+    async def unselect(self) -> None:
+        """Leave the selected mailbox, if there is one; nothing is expunged."""
+        selected, self.selected = self.selected, None
+        if selected is not None:
+            await selected.opened.leave(selected.view)

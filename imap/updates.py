@@ -1,0 +1,61 @@
+"""What changed in the selected mailbox, as the untagged lines that tell it (RFC 3501 §7).
+
+Pure. The order matters: the flags in use before they are seen, EXPUNGE before EXISTS, and numbers
+always as of their line.
+"""
+
+from collections.abc import Iterator
+
+from imap.protocol import responses
+from imap.protocol.fetch import encode_fetch
+from imap.protocol.flags import ANY_KEYWORD, SYSTEM_FLAGS
+from imap.protocol.responses import Condition
+from imap.rendering import flags_bytes
+from imap.session import Selected
+from mailserver.storage.keywords import KEYWORD_LIMIT
+
+_AT_ONCE = 1000  # lines of one piece
+
+
+def flags_in_use(selected: Selected) -> bytes:
+    """`* FLAGS (…)` and `* OK [PERMANENTFLAGS (…)]`; from now on the client knows them."""
+    keywords = selected.opened.state.keywords
+    selected.keywords = len(keywords)
+    flags = (*SYSTEM_FLAGS, *keywords)
+    if selected.view.read_only:
+        # RFC 3501 §6.3.2: EXAMINE; §7.1: an empty list, no flag can be changed permanently.
+        permanent: tuple[str, ...] = ()
+    else:
+        permanent = flags if len(keywords) >= KEYWORD_LIMIT else (*flags, ANY_KEYWORD)
+    code = responses.permanentflags_code(permanent)
+    return responses.flags_line(flags) + responses.untagged(Condition.OK, "Flags permitted", code)
+
+
+def update_lines(selected: Selected, *, expunge: bool, by_uid: bool) -> Iterator[bytes]:
+    """Bring the client's picture up to the state; gives whole lines, in pieces.
+
+    `expunge`: EXPUNGE is allowed now. `by_uid`: FETCH tells the UID too, as after a UID command
+    (RFC 3501 §6.4.8). The picture has moved once the first piece was asked for, so all of them
+    must be written.
+    """
+    view, state = selected.view, selected.opened.state
+    updates = view.sync(expunge=expunge)
+    if len(state.keywords) > selected.keywords:
+        yield flags_in_use(selected)
+    if updates.expunged:
+        yield b"".join(map(responses.expunge, updates.expunged))
+    if updates.exists is not None:
+        yield responses.exists(updates.exists) + responses.recent(updates.recent)
+    for start in range(0, len(updates.flags), _AT_ONCE):
+        yield b"".join(
+            _fetch(selected, number, by_uid) for number in updates.flags[start : start + _AT_ONCE]
+        )
+
+
+def _fetch(selected: Selected, number: int, by_uid: bool) -> bytes:
+    entry = selected.view.entry(number)
+    if entry is None:
+        return b""
+    flags = flags_bytes(selected.opened.state, entry.flags, selected.view.recent(entry.uid))
+    pairs = b"FLAGS %b" % flags
+    return encode_fetch(number, b"UID %d %b" % (entry.uid, pairs) if by_uid else pairs)

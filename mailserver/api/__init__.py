@@ -1,0 +1,1 @@
+"""HTTP: health, metrics and, on the same server, the API."""

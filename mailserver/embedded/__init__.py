@@ -1,0 +1,1 @@
+"""Servers the embedded default starts for itself."""

@@ -1,0 +1,199 @@
+"""One writer per process: whatever queued while the last commit ran goes into the next.
+
+No timer: an idle system commits at once, a busy one commits large batches. Kill -9 at any instant
+leaves an arrival either whole or not there, and only a whole one gets a receipt.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailserver import metrics
+from mailserver.accounts import Account
+from mailserver.errors import MailError, StorageRefused, StorageUnavailable
+from mailserver.ingest.arrival import Arrival, Placed, Receipt
+from mailserver.ingest.commit import MailboxesGone, mailbox_of, write
+from mailserver.ingest.rows import Prepared, ids_needed, prepare
+from mailserver.logs import logger
+from mailserver.objects import ObjectStore
+from mailserver.quotas import Quotas
+from mailserver.storage import arrivals, mailboxes
+from mailserver.storage.database import Database
+from mailserver.storage.notifications import MailboxChanges
+
+_BATCH = 512  # arrivals in one commit at the most
+_BATCH_BYTES = 32 << 20  # and bytes
+_IN_THREAD = 1 << 20  # bytes; digesting more would hold the loop for too long
+_INBOXES = 100_000  # remembered per process
+
+log = logger("ingest")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    prepared: Prepared
+    done: asyncio.Future[list[Placed]]
+
+
+class Ingest:
+    """`accept()` from any session; `run()` is the writer and must be running."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        quotas: Quotas,
+        changes: MailboxChanges,
+        *,
+        inline_limit: int,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._quotas = quotas
+        self._changes = changes
+        self._inline_limit = inline_limit
+        self._waiting: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._ids: Iterator[int] = iter(())
+        self._ids_left = 0
+        self._inboxes: dict[int, int] = {}
+
+    async def accept(self, arrival: Arrival) -> Receipt:
+        """Store the arrival; durable when this returns.
+
+        Raises StorageUnavailable (nothing was stored, or its client will see a duplicate after
+        a retry: the commit's answer was lost), MailError 450 4.2.1 for a mailbox that went away.
+        """
+        await self._find_inboxes(arrival)
+        prepared = await self._prepare(arrival)
+        for key in prepared.objects.values():
+            await self._objects.put(key, arrival.content)
+        done: asyncio.Future[list[Placed]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(prepared, done))
+        self._wake.set()
+        placed = await done
+        for placement, row in zip(arrival.placements, prepared.message_rows, strict=True):
+            size = row[3]
+            assert isinstance(size, int)
+            self._quotas.added(placement.account_id, size)
+        first = min(prepared.blobs.values())
+        return Receipt(id=first, queue_ids=prepared.queue_ids, placed=placed)
+
+    async def has_room(self, account: Account, size: int) -> bool:
+        """May `size` more bytes be placed with `account`? For the answer to RCPT."""
+        return await self._quotas.has_room(account.id, account.quota_bytes, size)
+
+    async def run(self) -> None:
+        """Commit what waits, for ever; when cancelled, what waits is refused."""
+        try:
+            while True:
+                await self._wake.wait()
+                while batch := self._take():
+                    await self._serve(batch)
+                self._wake.clear()
+        finally:
+            for waiting in self._waiting:
+                _fail(waiting, StorageUnavailable("shutting down"))
+
+    async def _serve(self, batch: list[_Waiting]) -> None:
+        try:
+            await self._commit(batch)
+        except Exception as error:  # the outermost loop: no mistake may stop the writer
+            log.error("commit failed", arrivals=len(batch), exc_info=error)
+        finally:
+            # Nobody waits for ever, also when we are cancelled in the middle.
+            for waiting in batch:
+                _fail(waiting, StorageUnavailable("the commit failed"))
+
+    def _take(self) -> list[_Waiting]:
+        size = count = 0
+        for waiting in self._waiting[:_BATCH]:
+            size += len(waiting.prepared.arrival.content)
+            if count and size > _BATCH_BYTES:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        """One transaction for the batch; a bad apple fails alone."""
+        while batch:
+            try:
+                with metrics.INGEST_COMMIT_SECONDS.time():
+                    async with self._database.transaction() as c:
+                        placed = await write(c, [w.prepared for w in batch], self._changes)
+            except MailboxesGone as gone:
+                batch = self._without(batch, gone.ids)
+            except StorageUnavailable as error:
+                log.warning("commit failed", arrivals=len(batch), cause=str(error))
+                for waiting in batch:
+                    _fail(waiting, error)
+                return
+            except StorageRefused as error:
+                # What Postgres will not store (a NUL in a text, say) must not hurt its neighbours.
+                log.error("commit refused", arrivals=len(batch), cause=str(error))
+                await self._isolate(batch, error)
+                return
+            else:
+                metrics.INGEST_BATCH.observe(len(batch))
+                for waiting, where in zip(batch, placed, strict=True):
+                    if not waiting.done.done():
+                        waiting.done.set_result(where)
+                self._changes.changed({w.mailbox_id for where in placed for w in where})
+                return
+
+    async def _isolate(self, batch: list[_Waiting], error: Exception) -> None:
+        if len(batch) == 1:
+            refusal = MailError(554, "5.6.0", "Message cannot be stored", cause=str(error))
+            _fail(batch[0], refusal)
+            return
+        for waiting in batch:
+            await self._commit([waiting])
+
+    def _without(self, batch: list[_Waiting], gone: set[int]) -> list[_Waiting]:
+        kept = []
+        for waiting in batch:
+            placements = waiting.prepared.arrival.placements
+            lost = [p for p in placements if mailbox_of(p) in gone]
+            if not lost:
+                kept.append(waiting)
+                continue
+            for placement in lost:
+                self._inboxes.pop(placement.account_id, None)
+            _fail(waiting, MailError(450, "4.2.1", "Mailbox unavailable", cause=f"gone: {gone}"))
+        return kept
+
+    async def _find_inboxes(self, arrival: Arrival) -> None:
+        wanted = [p for p in arrival.placements if p.mailbox_id is None]
+        unknown = {p.account_id for p in wanted} - self._inboxes.keys()
+        if unknown:
+            if len(self._inboxes) > _INBOXES:
+                self._inboxes.clear()
+            async with self._database.transaction() as c:
+                self._inboxes.update(await mailboxes.inboxes(c, sorted(unknown)))
+        for placement in wanted:
+            placement.mailbox_id = self._inboxes[placement.account_id]
+
+    async def _prepare(self, arrival: Arrival) -> Prepared:
+        needed = ids_needed(arrival)
+        ids = await self._take_ids(needed)
+        if len(arrival.content) <= _IN_THREAD:
+            return prepare(arrival, iter(ids), self._inline_limit)
+        return await asyncio.to_thread(prepare, arrival, iter(ids), self._inline_limit)
+
+    async def _take_ids(self, count: int) -> list[int]:
+        taken: list[int] = []
+        while len(taken) < count:
+            if not self._ids_left:
+                async with self._database.connection() as c:
+                    block = await arrivals.new_ids(c)
+                self._ids, self._ids_left = iter(block), len(block)
+            step = min(count - len(taken), self._ids_left)
+            taken += [next(self._ids) for _ in range(step)]
+            self._ids_left -= step
+        return taken
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.done.done():
+        waiting.done.set_exception(error)

@@ -1,0 +1,103 @@
+"""What one process holds: caches and open connections, nothing else. Any node can die."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailserver.accounts import Accounts
+from mailserver.certificates import Certificates
+from mailserver.dns import Resolver
+from mailserver.domains import Domains
+from mailserver.ingest import Ingest
+from mailserver.objects import ObjectStore, open_store
+from mailserver.quotas import Quotas
+from mailserver.settings import Settings
+from mailserver.storage.blobs import Blobs
+from mailserver.storage.database import Database
+from mailserver.storage.notifications import DIRECTORY, MAILBOX, Listener, MailboxChanges
+
+
+class Door(Protocol):
+    """A listening server of this process."""
+
+    async def drain(self, timeout: float) -> None:
+        """Stop accepting, finish the running commands, say goodbye, close.
+
+        Takes at most `timeout` seconds.
+        """
+
+
+@dataclass(slots=True)
+class Node:
+    """The parts every door is given."""
+
+    settings: Settings
+    database: Database
+    listener: Listener
+    changes: MailboxChanges
+    objects: ObjectStore
+    blobs: Blobs
+    accounts: Accounts
+    domains: Domains
+    certificates: Certificates
+    quotas: Quotas
+    ingest: Ingest
+    resolver: Resolver
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, dsn: str) -> AsyncIterator["Node"]:
+        """Connect everything; the listener and the group commit run inside the block."""
+        async with AsyncExitStack() as stack:
+            database = await Database.open(
+                dsn,
+                connections=settings.database.connections,
+                timeout=settings.database.timeout,
+            )
+            stack.push_async_callback(database.close)
+            objects = open_store(settings)
+            stack.push_async_callback(objects.close)
+            node = cls._assemble(settings, database, objects)
+            for work in (node.ingest.run(), node.listener.run()):
+                task = asyncio.create_task(work)
+                stack.push_async_callback(_cancelled, task)
+            yield node
+
+    @classmethod
+    def _assemble(cls, settings: Settings, database: Database, objects: ObjectStore) -> "Node":
+        listener = Listener(database.dsn)
+        changes = MailboxChanges()
+        accounts = Accounts(database, settings.limits)
+        domains = Domains(database)
+        quotas = Quotas(database)
+        listener.subscribe(MAILBOX, changes.heard)
+        listener.subscribe(DIRECTORY, accounts.invalidate)
+        listener.subscribe(DIRECTORY, domains.invalidate)
+        return cls(
+            settings=settings,
+            database=database,
+            listener=listener,
+            changes=changes,
+            objects=objects,
+            blobs=Blobs(database, objects),
+            accounts=accounts,
+            domains=domains,
+            certificates=Certificates(settings),
+            quotas=quotas,
+            ingest=Ingest(
+                database,
+                objects,
+                quotas,
+                changes,
+                inline_limit=settings.objects.inline_limit,
+            ),
+            resolver=Resolver(settings.delivery.resolver),
+        )
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,73 @@
+"""A message as it comes in: in memory while small, in an unlinked temporary file beyond that."""
+
+import mmap
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TypeAlias
+
+Content: TypeAlias = bytes | mmap.mmap
+
+
+class MessageBuffer:
+    """Collects the bytes of one message. Close it, or use it as a context manager."""
+
+    __slots__ = ("_chunks", "_directory", "_file", "_map", "_spill_at", "size")
+
+    def __init__(self, directory: Path, spill_at: int) -> None:
+        """`spill_at` in bytes: what exceeds it goes to a file in `directory`."""
+        self._directory = directory
+        self._spill_at = spill_at
+        self._chunks: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self._map: mmap.mmap | None = None
+        self.size = 0
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Append `chunk`; it is copied."""
+        self.size += len(chunk)
+        if self._file is not None:
+            self._file.write(chunk)
+            return
+        self._chunks.append(bytes(chunk))
+        if self.size > self._spill_at:
+            self._spill()
+
+    def content(self) -> Content:
+        """The whole message; valid until close(). Writing ends here."""
+        if self._file is None:
+            if len(self._chunks) != 1:
+                self._chunks = [b"".join(self._chunks)]
+            return self._chunks[0]
+        if self._map is None:
+            self._file.flush()
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._map
+
+    def close(self) -> None:
+        """Forget the bytes and the file."""
+        self._chunks.clear()
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _spill(self) -> None:
+        # Unlinked from the start where the system can: a killed process leaves nothing behind.
+        file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 (close() closes it)
+        file.writelines(self._chunks)
+        self._file = file
+        self._chunks.clear()
+
+    def __enter__(self) -> "MessageBuffer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""The running server: a parent that binds the ports and workers that serve them."""

@@ -1,0 +1,79 @@
+"""Which doors a role opens, and how each one greets."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mailserver.errors import SettingsError
+from mailserver.settings import Listen, Role
+
+DoorName = Literal["smtp", "submission", "submissions", "imap", "imaps", "http"]
+
+_DOORS: dict[Role, tuple[DoorName, ...]] = {
+    "smtp": ("smtp",),
+    "submission": ("submission", "submissions"),
+    "imap": ("imap", "imaps"),
+    "delivery": (),
+    "domains": (),
+    "api": ("http",),
+}
+_IMPLICIT_TLS = {"submissions", "imaps"}
+# RFC 5321 §4.2, RFC 3501 §7.1.1, RFC 9112 §4.
+_GREETINGS = {"smtp": b"220", "submission": b"220", "submissions": b"220"}
+_GREETINGS |= {"imap": b"* OK", "imaps": b"* OK", "http": b"HTTP/1.1 200"}
+
+
+@dataclass(slots=True)
+class Place:
+    """Where one door listens."""
+
+    door: DoorName
+    address: str
+    port: int
+
+    @property
+    def key(self) -> str:
+        """The setting that chose the port."""
+        return f"listen.{self.door}"
+
+
+def places(listen: Listen, roles: Sequence[Role]) -> list[Place]:
+    """The doors that `roles` open; port 0 closes a door."""
+    names = [door for role in roles for door in _DOORS[role]]
+    found = [Place(name, listen.address, getattr(listen, name)) for name in names]
+    return [place for place in found if place.port]
+
+
+async def wait_for_greeting(place: Place, *, timeout: float) -> None:
+    """Return when a client that connects to `place` is greeted; SettingsError when it is not."""
+    try:
+        async with asyncio.timeout(timeout):
+            greeting = await _greeting(place)
+    except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        reason = str(error) or type(error).__name__
+        raise SettingsError(f"{place.key}: port {place.port} does not answer: {reason}") from None
+    if not greeting.startswith(_GREETINGS[place.door]):
+        raise SettingsError(f"{place.key}: port {place.port} answers {greeting!r}")
+
+
+async def _greeting(place: Place) -> bytes:
+    tls = None
+    if place.door in _IMPLICIT_TLS:
+        tls = ssl.create_default_context()
+        # We ask whether the door answers, not who it is: the certificate names another host.
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    reader, writer = await asyncio.open_connection(reachable(place.address), place.port, ssl=tls)
+    try:
+        if place.door == "http":
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return await reader.readuntil(b"\n")
+    finally:
+        writer.close()
+
+
+def reachable(address: str) -> str:
+    """An address to connect to, for one to listen on."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(address, address)

@@ -1,0 +1,1 @@
+"""Every fact in Postgres: the one door to asyncpg, SQL grouped by what it is about."""

@@ -1,0 +1,108 @@
+"""Accounts: who may log in, with which password, and how much they may keep."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailserver.storage.database import Connection, Record
+from mailserver.storage.directory.domains import DomainState
+
+
+@dataclass(slots=True)
+class AccountRow:
+    """One account as the directory has it; `password_hash` is a PHC string."""
+
+    id: int
+    local_part: str
+    domain_id: int
+    domain: str
+    domain_state: DomainState
+    organization_id: int
+    organization: str
+    quota_bytes: int | None
+    state: str  # "active" or "suspended"
+    created_at: datetime
+    password_hash: str = field(repr=False)
+
+
+_SELECT = """
+    SELECT a.id, a.local_part, a.domain_id, d.name AS domain, d.state AS domain_state,
+           d.organization_id, o.name AS organization, a.quota_bytes, a.state, a.created_at,
+           a.password_hash
+      FROM account a
+      JOIN domain d ON d.id = a.domain_id
+      JOIN organization o ON o.id = d.organization_id
+"""
+
+
+def _account(row: Record) -> AccountRow:
+    fields = dict(row)
+    fields["domain_state"] = DomainState(fields["domain_state"])
+    return AccountRow(**fields)
+
+
+async def add(
+    c: Connection, domain_id: int, local_part: str, password_hash: str, quota_bytes: int | None
+) -> int:
+    """The new account's id; its address row is there already."""
+    value = await c.fetchval(
+        "INSERT INTO account (domain_id, local_part, password_hash, quota_bytes)"
+        " VALUES ($1, $2, $3, $4) RETURNING id",
+        domain_id,
+        local_part,
+        password_hash,
+        quota_bytes,
+    )
+    return int(value)
+
+
+async def find(c: Connection, domain: str, local_part: str) -> AccountRow | None:
+    row = await c.fetchrow(f"{_SELECT} WHERE d.name = $1 AND a.local_part = $2", domain, local_part)
+    return _account(row) if row else None
+
+
+async def listing(
+    c: Connection, domain: str | None = None, organization: str | None = None
+) -> list[AccountRow]:
+    """All accounts, or those of one domain or organization, by domain and local part."""
+    rows = await c.fetch(
+        f"{_SELECT} WHERE ($1::text IS NULL OR d.name = $1)"
+        " AND ($2::text IS NULL OR o.name = $2) ORDER BY d.name, a.local_part",
+        domain,
+        organization,
+    )
+    return [_account(row) for row in rows]
+
+
+async def ids(c: Connection, domain_id: int) -> list[int]:
+    """The accounts of a domain."""
+    rows = await c.fetch("SELECT id FROM account WHERE domain_id = $1 ORDER BY id", domain_id)
+    return [row["id"] for row in rows]
+
+
+async def set_password(c: Connection, account_id: int, password_hash: str) -> None:
+    await c.execute(
+        "UPDATE account SET password_hash = $2 WHERE id = $1", account_id, password_hash
+    )
+
+
+async def rehash(c: Connection, account_id: int, old: str, new: str) -> None:
+    """Replace a hash by one of the same password, unless the password was changed meanwhile."""
+    await c.execute(
+        "UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+        account_id,
+        old,
+        new,
+    )
+
+
+async def set_quota(c: Connection, account_id: int, quota_bytes: int | None) -> None:
+    await c.execute("UPDATE account SET quota_bytes = $2 WHERE id = $1", account_id, quota_bytes)
+
+
+async def set_state(c: Connection, account_id: int, state: str) -> None:
+    await c.execute("UPDATE account SET state = $2 WHERE id = $1", account_id, state)
+
+
+async def remove(c: Connection, account_id: int) -> None:
+    """Remove the account; its address row and mailboxes are the caller's to remove."""
+    await c.execute("DELETE FROM account WHERE id = $1", account_id)

@@ -1,0 +1,182 @@
+"""The append-only log of a mailbox and the rows it is folded into.
+
+Every change of a mailbox is one event with one modseq, written under the mailbox's row lock:
+append ("a": the rows exist already), flags ("f": set and clear masks for runs of UIDs), expunge
+("e"). Rows plus the events after `folded_modseq` are the truth; readers apply them in order.
+Applying an event that the rows have already is harmless, so a reader never needs to know.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import cast
+
+from mailserver.storage.database import Connection
+
+
+class Kind(Enum):
+    """What an event does."""
+
+    APPEND = b"a"
+    FLAGS = b"f"
+    EXPUNGE = b"e"
+
+
+@dataclass(slots=True)
+class Event:
+    """One change: `runs` is first, last, first, last, … of UIDs, ascending."""
+
+    modseq: int
+    kind: Kind
+    runs: Sequence[int]
+    set_mask: int = 0
+    clear_mask: int = 0
+
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        """(first, last) of each run, both inclusive."""
+        return zip(self.runs[::2], self.runs[1::2], strict=True)
+
+
+@dataclass(slots=True)
+class State:
+    """A mailbox's row, as far as its readers and writers need it."""
+
+    id: int
+    account_id: int
+    uid_validity: int
+    uid_next: int
+    first_recent_uid: int
+    highest_modseq: int
+    folded_modseq: int
+    keywords: list[str]
+
+
+@dataclass(slots=True)
+class Row:
+    """A message in a mailbox."""
+
+    uid: int
+    message_id: int
+    flags: int
+    modseq: int
+
+
+_STATE = """
+SELECT id, account_id, uid_validity, uid_next, first_recent_uid, highest_modseq, folded_modseq,
+    keywords
+FROM mailbox WHERE id = $1
+"""
+
+
+def runs(uids: Iterable[int]) -> list[int]:
+    """Ascending UIDs as first, last, first, last, …"""
+    result: list[int] = []
+    for uid in uids:
+        if result and result[-1] + 1 == uid:
+            result[-1] = uid
+        else:
+            result += (uid, uid)
+    return result
+
+
+async def state(c: Connection, mailbox_id: int) -> State | None:
+    row = await c.fetchrow(_STATE, mailbox_id)
+    return State(**dict(row)) if row else None
+
+
+async def lock(c: Connection, mailbox_id: int) -> State | None:
+    """The mailbox, ours to change until the transaction ends; None when it is gone.
+
+    Whoever locks two mailboxes does it in the order of their ids.
+    """
+    row = await c.fetchrow(_STATE + " FOR UPDATE", mailbox_id)
+    return State(**dict(row)) if row else None
+
+
+async def rows(
+    c: Connection, mailbox_id: int, first: int = 1, last: int = 2**32
+) -> Sequence[Sequence[int]]:
+    """(uid, message id, flags, modseq) of UIDs first to last, ascending."""
+    found = await c.fetch(
+        "SELECT uid, message_id, flags, modseq FROM mailbox_message"
+        " WHERE mailbox_id = $1 AND uid BETWEEN $2 AND $3 ORDER BY uid",
+        mailbox_id,
+        first,
+        last,
+    )
+    return cast(Sequence[Sequence[int]], found)
+
+
+async def since(c: Connection, mailbox_id: int, modseq: int) -> list[Event]:
+    """Events after `modseq`, in order."""
+    found = await c.fetch(
+        "SELECT modseq, kind, runs, set_mask, clear_mask FROM mailbox_event"
+        " WHERE mailbox_id = $1 AND modseq > $2 ORDER BY modseq",
+        mailbox_id,
+        modseq,
+    )
+    return [
+        Event(row["modseq"], Kind(row["kind"]), row["runs"], row["set_mask"], row["clear_mask"])
+        for row in found
+    ]
+
+
+async def record(c: Connection, mailbox_id: int, event: Event) -> None:
+    """Append `event` to the log; the caller holds the lock and updates the mailbox."""
+    await c.execute(
+        "INSERT INTO mailbox_event (mailbox_id, modseq, kind, runs, set_mask, clear_mask)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        mailbox_id,
+        event.modseq,
+        event.kind.value,
+        list(event.runs),
+        event.set_mask,
+        event.clear_mask,
+    )
+
+
+async def changed(
+    c: Connection,
+    mailbox_id: int,
+    modseq: int,
+    *,
+    messages: int = 0,
+    unseen: int = 0,
+    size: int = 0,
+    keywords: list[str] | None = None,
+) -> None:
+    """Move the mailbox to `modseq` after an event that waits to be folded; add to its counters."""
+    await c.execute(
+        "UPDATE mailbox SET highest_modseq = $2, messages = messages + $3, unseen = unseen + $4,"
+        " bytes = bytes + $5, keywords = coalesce($6, keywords) WHERE id = $1",
+        mailbox_id,
+        modseq,
+        messages,
+        unseen,
+        size,
+        keywords,
+    )
+    await c.execute(
+        "INSERT INTO mailbox_unfolded (mailbox_id) VALUES ($1) ON CONFLICT DO NOTHING", mailbox_id
+    )
+
+
+async def insert(c: Connection, mailbox_id: int, entries: Sequence[Row]) -> None:
+    """Place messages that exist already (COPY, MOVE); the caller records the event."""
+    await c.copy_records_to_table(
+        "mailbox_message",
+        records=[(mailbox_id, row.uid, row.message_id, row.flags, row.modseq) for row in entries],
+        columns=["mailbox_id", "uid", "message_id", "flags", "modseq"],
+    )
+
+
+async def claim_recent(c: Connection, mailbox_id: int) -> int | None:
+    """Take the \\Recent messages: gives the first recent UID, and none are recent any more."""
+    value = await c.fetchval(
+        "UPDATE mailbox m SET first_recent_uid = m.uid_next"
+        " FROM (SELECT id, first_recent_uid FROM mailbox WHERE id = $1 FOR UPDATE) old"
+        " WHERE m.id = old.id AND old.first_recent_uid < m.uid_next"
+        " RETURNING old.first_recent_uid",
+        mailbox_id,
+    )
+    return None if value is None else int(value)

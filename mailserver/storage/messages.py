@@ -1,0 +1,54 @@
+"""Reading what ingest made of each message: ready bytes for FETCH, and where the bytes are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailserver.storage.database import Connection
+
+
+@dataclass(slots=True)
+class MessageRow:
+    """A message's ready-made bytes; offsets in `parts` count within the blob, without `prefix`."""
+
+    id: int
+    blob_id: int
+    prefix: bytes
+    size: int
+    internal_date: datetime
+    static: bytes
+    body: bytes
+    bodystructure: bytes
+    fields: bytes | None
+    parts: bytes
+    sent_at: datetime | None
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return 400 + sum(
+            len(value or b"")
+            for value in (
+                *(self.prefix, self.static, self.body, self.bodystructure, self.fields),
+                self.parts,
+            )
+        )
+
+
+async def read(c: Connection, message_ids: list[int]) -> dict[int, MessageRow]:
+    """Messages by id; those that do not exist (any more) are missing."""
+    rows = await c.fetch(
+        "SELECT id, blob_id, prefix, size, internal_date, static, body, bodystructure, fields,"
+        " parts, sent_at FROM message WHERE id = ANY($1::bigint[])",
+        message_ids,
+    )
+    return {row["id"]: MessageRow(**dict(row)) for row in rows}
+
+
+async def total_size(c: Connection, message_ids: list[int]) -> int:
+    """Bytes of the messages together, each counted once per mention."""
+    value = await c.fetchval(
+        "SELECT coalesce(sum(m.size), 0)::bigint"
+        " FROM unnest($1::bigint[]) AS w (id) JOIN message m USING (id)",
+        message_ids,
+    )
+    return int(value)

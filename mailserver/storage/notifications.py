@@ -1,0 +1,126 @@
+"""One LISTEN connection per process: what other processes changed.
+
+Notifications are hints, never facts: they say where to look. After each (re)connection every
+subscriber is called with "" since anything may have changed meanwhile.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+
+import asyncpg
+
+from mailserver.logs import logger
+
+MAILBOX = "mailbox"  # payload "origin:id,id,…"
+DIRECTORY = "directory"  # payload: a domain's name
+QUEUE = "queue"  # payload "": something is due
+
+_CHANNELS = (MAILBOX, DIRECTORY, QUEUE)
+_PAYLOAD = 7_900  # bytes; Postgres takes less than 8,000
+
+_KEEPALIVE = 20.0  # seconds between proofs that the connection lives
+_RETRY_FIRST, _RETRY_MOST = 0.1, 5.0  # seconds
+
+log = logger("storage")
+
+
+class Listener:
+    """Calls subscribers, in this process's loop, for each notification; `run()` does the work."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._subscribers: dict[str, list[Callable[[str], None]]] = {}
+        self.connected = False
+
+    def subscribe(self, channel: str, callback: Callable[[str], None]) -> None:
+        """Call `callback(payload)` from now on."""
+        self._subscribers.setdefault(channel, []).append(callback)
+
+    async def run(self) -> None:
+        """Listen for ever; reconnects by itself, with backoff."""
+        pause = _RETRY_FIRST
+        while True:
+            try:
+                connection = await asyncpg.connect(self._dsn, timeout=10.0)
+            except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+                log.warning("notifications are away", cause=str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _RETRY_MOST)
+                continue
+            pause = _RETRY_FIRST
+            await self._listen(connection)
+
+    async def _listen(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        try:
+            for channel in _CHANNELS:
+                await connection.add_listener(channel, self._notified)
+            self.connected = True
+            for channel in _CHANNELS:
+                self._tell(channel, "")
+            while True:
+                await asyncio.sleep(_KEEPALIVE)
+                await connection.fetchval("SELECT 1", timeout=_KEEPALIVE)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("notifications are away", cause=str(error))
+        finally:
+            self.connected = False
+            connection.terminate()
+
+    def _notified(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._tell(channel, str(payload))
+
+    def _tell(self, channel: str, payload: str) -> None:
+        for callback in self._subscribers.get(channel, ()):
+            callback(payload)
+
+
+class MailboxChanges:
+    """Who wants to know that a mailbox changed, in this process or in another.
+
+    A change made here is told at once by `changed()`; the notification that the same commit sent
+    to everybody carries this process's `origin` and is not told twice.
+    """
+
+    def __init__(self) -> None:
+        self.origin = secrets.token_hex(6)
+        self._watchers: dict[int, list[Callable[[], None]]] = {}
+
+    def watch(self, mailbox_id: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback()` after changes; gives the function that ends it."""
+        callbacks = self._watchers.setdefault(mailbox_id, [])
+        callbacks.append(callback)
+
+        def unwatch() -> None:
+            callbacks.remove(callback)
+            if not callbacks and self._watchers.get(mailbox_id) is callbacks:
+                del self._watchers[mailbox_id]
+
+        return unwatch
+
+    def changed(self, mailbox_ids: Iterable[int]) -> None:
+        """Tell this process's watchers; call it after the commit."""
+        for mailbox_id in mailbox_ids:
+            for callback in list(self._watchers.get(mailbox_id, ())):
+                callback()
+
+    def heard(self, payload: str) -> None:
+        """Take a notification of channel `mailbox`; "" means that any may have changed."""
+        origin, _, ids = payload.partition(":")
+        if not payload:
+            self.changed(list(self._watchers))
+        elif origin != self.origin:
+            self.changed(map(int, ids.split(",")))
+
+    def payloads(self, mailbox_ids: Iterable[int]) -> Iterator[str]:
+        """The notifications that tell other processes of `mailbox_ids`."""
+        words: list[str] = []
+        length = 0
+        for word in map(str, mailbox_ids):
+            if length + len(word) > _PAYLOAD - 32:
+                yield f"{self.origin}:{','.join(words)}"
+                words, length = [], 0
+            words.append(word)
+            length += len(word) + 1
+        if words:
+            yield f"{self.origin}:{','.join(words)}"

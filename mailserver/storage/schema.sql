@@ -1,0 +1,410 @@
+-- The sum of all migrations, for reading; made by `make schema`, held equal by a test.
+
+CREATE FUNCTION public.notify_domain() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('directory', coalesce(NEW.name, OLD.name));
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.notify_domain_of_row() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('directory', name) FROM domain
+        WHERE id = coalesce(NEW.domain_id, OLD.domain_id);
+    RETURN NULL;
+END $$;
+
+CREATE TABLE public.account (
+    id bigint NOT NULL,
+    domain_id bigint NOT NULL,
+    local_part text NOT NULL,
+    password_hash text NOT NULL,
+    quota_bytes bigint,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT account_quota_bytes_check CHECK ((quota_bytes > 0)),
+    CONSTRAINT account_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
+);
+
+ALTER TABLE public.account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.address (
+    domain_id bigint NOT NULL,
+    local_part text NOT NULL,
+    kind text NOT NULL,
+    targets text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT address_check CHECK (((kind = 'alias'::text) = (cardinality(targets) > 0))),
+    CONSTRAINT address_check1 CHECK (((local_part <> '*'::text) OR (kind = 'alias'::text))),
+    CONSTRAINT address_kind_check CHECK ((kind = ANY (ARRAY['account'::text, 'alias'::text]))),
+    CONSTRAINT address_local_part_check CHECK (((local_part = lower(local_part)) AND ((length(local_part) >= 1) AND (length(local_part) <= 64))))
+);
+
+CREATE TABLE public.blob (
+    id bigint NOT NULL,
+    organization_id bigint NOT NULL,
+    size bigint NOT NULL,
+    digest bytea NOT NULL,
+    generation smallint,
+    object text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT blob_check CHECK (((generation IS NULL) <> (object IS NULL)))
+);
+
+CREATE TABLE public.dkim_key (
+    id bigint NOT NULL,
+    domain_id bigint NOT NULL,
+    selector text NOT NULL,
+    algorithm text NOT NULL,
+    private_key bytea NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dkim_key_algorithm_check CHECK ((algorithm = ANY (ARRAY['rsa-sha256'::text, 'ed25519-sha256'::text])))
+);
+
+ALTER TABLE public.dkim_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dkim_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.domain (
+    id bigint NOT NULL,
+    organization_id bigint NOT NULL,
+    name text NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT domain_name_check CHECK (((name = lower(name)) AND ((length(name) >= 1) AND (length(name) <= 253)))),
+    CONSTRAINT domain_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'verified'::text, 'certificate'::text, 'active'::text, 'degraded'::text, 'suspended'::text])))
+);
+
+ALTER TABLE public.domain ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.domain_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE SEQUENCE public.id_block
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE SEQUENCE public.uid_validity
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    MAXVALUE 4294967295
+    CACHE 1;
+
+CREATE TABLE public.mailbox (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    name text NOT NULL,
+    special_use text,
+    uid_validity bigint DEFAULT nextval('public.uid_validity'::regclass) NOT NULL,
+    uid_next bigint DEFAULT 1 NOT NULL,
+    first_recent_uid bigint DEFAULT 1 NOT NULL,
+    highest_modseq bigint DEFAULT 1 NOT NULL,
+    folded_modseq bigint DEFAULT 1 NOT NULL,
+    keywords text[] DEFAULT '{}'::text[] NOT NULL,
+    messages integer DEFAULT 0 NOT NULL,
+    unseen integer DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='70');
+
+CREATE TABLE public.mailbox_event (
+    mailbox_id bigint NOT NULL,
+    modseq bigint NOT NULL,
+    kind "char" NOT NULL,
+    runs bigint[] NOT NULL,
+    set_mask bigint DEFAULT 0 NOT NULL,
+    clear_mask bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT mailbox_event_kind_check CHECK ((kind = ANY (ARRAY['a'::"char", 'f'::"char", 'e'::"char"])))
+);
+
+ALTER TABLE public.mailbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.mailbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.mailbox_message (
+    mailbox_id bigint NOT NULL,
+    uid bigint NOT NULL,
+    message_id bigint NOT NULL,
+    flags bigint NOT NULL,
+    modseq bigint NOT NULL
+)
+WITH (fillfactor='90');
+
+CREATE TABLE public.mailbox_unfolded (
+    mailbox_id bigint NOT NULL
+);
+
+CREATE TABLE public.message (
+    id bigint NOT NULL,
+    blob_id bigint NOT NULL,
+    prefix bytea NOT NULL,
+    size bigint NOT NULL,
+    internal_date timestamp with time zone NOT NULL,
+    static bytea NOT NULL,
+    body bytea NOT NULL,
+    bodystructure bytea NOT NULL,
+    fields bytea,
+    parts bytea NOT NULL,
+    sent_at timestamp with time zone
+);
+
+CREATE TABLE public.message_released (
+    message_id bigint NOT NULL,
+    released_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.organization (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    store_id smallint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT organization_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+);
+
+ALTER TABLE public.organization ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.organization_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.queue_message (
+    id bigint NOT NULL,
+    organization_id bigint NOT NULL,
+    account_id bigint,
+    blob_id bigint NOT NULL,
+    prefix bytea NOT NULL,
+    sender text NOT NULL,
+    size bigint NOT NULL,
+    smtputf8 boolean DEFAULT false NOT NULL,
+    eight_bit boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.queue_recipient (
+    id bigint NOT NULL,
+    queue_id bigint NOT NULL,
+    recipient text NOT NULL,
+    domain text NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease_owner uuid,
+    lease_until timestamp with time zone,
+    last_attempt_at timestamp with time zone,
+    last_host text,
+    last_reply text,
+    finished_at timestamp with time zone,
+    CONSTRAINT queue_recipient_check CHECK (((state = 'leased'::text) = (lease_until IS NOT NULL))),
+    CONSTRAINT queue_recipient_check1 CHECK (((state = ANY (ARRAY['delivered'::text, 'bounced'::text, 'removed'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT queue_recipient_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'deferred'::text, 'delivered'::text, 'bounced'::text, 'removed'::text])))
+);
+
+ALTER TABLE public.queue_recipient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.queue_recipient_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.schema_migration (
+    stream text NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.spool (
+    generation smallint NOT NULL,
+    blob_id bigint NOT NULL,
+    bytes bytea NOT NULL
+)
+PARTITION BY LIST (generation);
+ALTER TABLE ONLY public.spool ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+CREATE TABLE public.spool_1 (
+    generation smallint CONSTRAINT spool_generation_not_null NOT NULL,
+    blob_id bigint CONSTRAINT spool_blob_id_not_null NOT NULL,
+    bytes bytea CONSTRAINT spool_bytes_not_null NOT NULL
+);
+ALTER TABLE ONLY public.spool_1 ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+CREATE TABLE public.store (
+    id smallint NOT NULL,
+    name text NOT NULL,
+    dsn text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.store ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.store_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.subscription (
+    account_id bigint NOT NULL,
+    name text NOT NULL
+);
+
+ALTER TABLE ONLY public.spool ATTACH PARTITION public.spool_1 FOR VALUES IN ('1');
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_domain_id_local_part_key UNIQUE (domain_id, local_part);
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.address
+    ADD CONSTRAINT address_pkey PRIMARY KEY (domain_id, local_part);
+
+ALTER TABLE ONLY public.blob
+    ADD CONSTRAINT blob_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.dkim_key
+    ADD CONSTRAINT dkim_key_domain_id_selector_key UNIQUE (domain_id, selector);
+
+ALTER TABLE ONLY public.dkim_key
+    ADD CONSTRAINT dkim_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.domain
+    ADD CONSTRAINT domain_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.domain
+    ADD CONSTRAINT domain_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.mailbox
+    ADD CONSTRAINT mailbox_account_id_name_key UNIQUE (account_id, name);
+
+ALTER TABLE ONLY public.mailbox_event
+    ADD CONSTRAINT mailbox_event_pkey PRIMARY KEY (mailbox_id, modseq);
+
+ALTER TABLE ONLY public.mailbox_message
+    ADD CONSTRAINT mailbox_message_pkey PRIMARY KEY (mailbox_id, uid);
+
+ALTER TABLE ONLY public.mailbox
+    ADD CONSTRAINT mailbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.mailbox_unfolded
+    ADD CONSTRAINT mailbox_unfolded_pkey PRIMARY KEY (mailbox_id);
+
+ALTER TABLE ONLY public.message
+    ADD CONSTRAINT message_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.organization
+    ADD CONSTRAINT organization_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.organization
+    ADD CONSTRAINT organization_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.queue_message
+    ADD CONSTRAINT queue_message_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.queue_recipient
+    ADD CONSTRAINT queue_recipient_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.queue_recipient
+    ADD CONSTRAINT queue_recipient_queue_id_recipient_key UNIQUE (queue_id, recipient);
+
+ALTER TABLE ONLY public.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (stream, number);
+
+ALTER TABLE ONLY public.spool
+    ADD CONSTRAINT spool_pkey PRIMARY KEY (generation, blob_id);
+
+ALTER TABLE ONLY public.spool_1
+    ADD CONSTRAINT spool_1_pkey PRIMARY KEY (generation, blob_id);
+
+ALTER TABLE ONLY public.store
+    ADD CONSTRAINT store_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.store
+    ADD CONSTRAINT store_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.subscription
+    ADD CONSTRAINT subscription_pkey PRIMARY KEY (account_id, name);
+
+CREATE INDEX address_targets ON public.address USING gin (targets);
+
+CREATE INDEX domain_organization ON public.domain USING btree (organization_id);
+
+CREATE INDEX mailbox_message_message ON public.mailbox_message USING btree (message_id);
+
+CREATE INDEX message_blob ON public.message USING btree (blob_id);
+
+CREATE INDEX message_released_at ON public.message_released USING btree (released_at);
+
+CREATE INDEX queue_message_blob ON public.queue_message USING btree (blob_id);
+
+CREATE INDEX queue_recipient_due ON public.queue_recipient USING btree (next_attempt_at) WHERE (state = ANY (ARRAY['queued'::text, 'deferred'::text]));
+
+CREATE INDEX queue_recipient_leased ON public.queue_recipient USING btree (lease_until) WHERE (state = 'leased'::text);
+
+ALTER INDEX public.spool_pkey ATTACH PARTITION public.spool_1_pkey;
+
+CREATE TRIGGER account_changed AFTER INSERT OR DELETE OR UPDATE ON public.account FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_row();
+
+CREATE TRIGGER address_changed AFTER INSERT OR DELETE OR UPDATE ON public.address FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_row();
+
+CREATE TRIGGER dkim_key_changed AFTER INSERT OR DELETE OR UPDATE ON public.dkim_key FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_row();
+
+CREATE TRIGGER domain_changed AFTER INSERT OR DELETE OR UPDATE ON public.domain FOR EACH ROW EXECUTE FUNCTION public.notify_domain();
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES public.domain(id);
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_domain_id_local_part_fkey FOREIGN KEY (domain_id, local_part) REFERENCES public.address(domain_id, local_part);
+
+ALTER TABLE ONLY public.address
+    ADD CONSTRAINT address_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES public.domain(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.dkim_key
+    ADD CONSTRAINT dkim_key_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES public.domain(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.domain
+    ADD CONSTRAINT domain_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organization(id);
+
+ALTER TABLE ONLY public.organization
+    ADD CONSTRAINT organization_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);
+
+ALTER TABLE ONLY public.queue_recipient
+    ADD CONSTRAINT queue_recipient_queue_id_fkey FOREIGN KEY (queue_id) REFERENCES public.queue_message(id) ON DELETE CASCADE;

@@ -1,0 +1,127 @@
+"""From a transaction to what ingest stores: every copy with the fields that go before it.
+
+Invariant: the bytes received are never rewritten; what is added stands before them (RFC 5321 §4.4).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailserver.ingest import Arrival, Outbound, Placement
+from mailserver.mail.addresses import Address
+from mailserver.mail.trace import (
+    delivered_to_field,
+    protocol_keyword,
+    received_field,
+    return_path_field,
+)
+from smtp.recipients import Destinations
+from smtp.transaction import Transaction
+
+
+def received(transaction: Transaction, by: str) -> bytes:
+    """The Received field; `by` is this host. A user's own address is left out of his mail."""
+    client, envelope = transaction.client, transaction.envelope
+    return received_field(
+        helo=client.host_name or "",
+        client_name=None,
+        client_address=None if client.account else client.address,
+        by=by,
+        protocol=protocol_keyword(
+            extended=client.extended_smtp,
+            tls=client.cipher is not None,
+            authenticated=client.account is not None,
+            smtputf8=envelope.mail.smtputf8,
+        ),
+        transaction_id=transaction.id,
+        when=transaction.now,
+        tls=client.cipher,
+        recipient=envelope.only_recipient,
+    )
+
+
+@dataclass(slots=True)
+class Prefix:
+    """The fields that all copies of a message begin with, CR LF-ended."""
+
+    received: bytes
+    verdict: bytes = b""  # what was found out about the sender
+    completion: bytes = b""  # what the client left out (RFC 6409 §8)
+
+    def delivered(self, reverse_path: Address | None, recipient: Address) -> bytes:
+        """For a mailbox: final delivery adds Return-Path, as the first field."""
+        return b"".join(
+            (
+                return_path_field(reverse_path),
+                delivered_to_field(recipient),
+                self.verdict,
+                self.received,
+                self.completion,
+            )
+        )
+
+    def forwarded(self, alias: Address) -> bytes:
+        """For an address elsewhere that `alias` leads to; Delivered-To shows a loop (RFC 9228)."""
+        return delivered_to_field(alias) + self.verdict + self.received + self.completion
+
+    def relayed(self) -> bytes:
+        """For a recipient elsewhere."""
+        return self.received + self.completion
+
+
+def arrival(
+    transaction: Transaction, found: Destinations, prefix: Prefix, expires_at: datetime
+) -> Arrival:
+    """Copies for mailboxes and for the queue; delivery gives up at `expires_at`."""
+    reverse_path = transaction.envelope.mail.reverse_path
+    placements = [
+        Placement(
+            account_id=account.id,
+            organization_id=account.organization_id,
+            mailbox_id=None,
+            prefix=prefix.delivered(reverse_path, recipient),
+            internal_date=transaction.now,
+        )
+        for account, recipient in found.accounts
+    ]
+    outbound = [
+        _outbound(
+            transaction,
+            organization_id=forward.organization_id,
+            recipients=forward.addresses,
+            prefix=prefix.forwarded(forward.alias),
+            expires_at=expires_at,
+        )
+        for forward in found.forwards
+    ]
+    account = transaction.client.account
+    if found.elsewhere and account is not None:
+        relayed = _outbound(
+            transaction,
+            organization_id=account.organization_id,
+            recipients=found.elsewhere,
+            prefix=prefix.relayed(),
+            expires_at=expires_at,
+        )
+        relayed.account_id = account.id
+        outbound.append(relayed)
+    return Arrival(transaction.message.content, placements, outbound)
+
+
+def _outbound(
+    transaction: Transaction,
+    *,
+    organization_id: int,
+    recipients: list[str],
+    prefix: bytes,
+    expires_at: datetime,
+) -> Outbound:
+    return Outbound(
+        organization_id=organization_id,
+        account_id=None,
+        sender=transaction.envelope.sender,
+        recipients=tuple(recipients),
+        prefix=prefix,
+        expires_at=expires_at,
+        smtputf8=transaction.envelope.mail.smtputf8,
+        eight_bit=transaction.message.eight_bit,
+    )

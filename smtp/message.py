@@ -1,0 +1,62 @@
+"""What the doors read in the header of a message: trace fields, who it says it is from.
+
+Invariants: pure; never raises on any bytes; linear in the header.
+"""
+
+from dataclasses import dataclass, field
+
+from mailserver.mail.address_list import parse_address_list
+from mailserver.mail.addresses import Address, AddressError, parse_address
+from mailserver.mail.headers import end_of_header, field_value, fields
+from mailserver.objects import Content
+
+
+@dataclass(slots=True)
+class Header:
+    """The header, and what of it decides."""
+
+    raw: bytes
+    hops: int = 0  # Received fields
+    delivered_to: list[bytes] = field(default_factory=list)
+    authors: list[bytes] = field(default_factory=list)  # bodies of the From fields
+
+
+def read_header(content: Content) -> Header:
+    """Look at each field once."""
+    header = Header(content[: end_of_header(content)])
+    for name, raw in fields(header.raw):
+        match name.lower():
+            case b"received":
+                header.hops += 1
+            case b"delivered-to":
+                header.delivered_to.append(field_value(raw))
+            case b"from":
+                header.authors.append(field_value(raw))
+    return header
+
+
+def author_addresses(header: Header) -> list[Address] | None:
+    """The addresses of From; None if one of them cannot be read as an address."""
+    found = []
+    for value in header.authors:
+        for row in parse_address_list(value):
+            if row.host is None:  # the marks of a group
+                continue
+            try:
+                author = Address((row.mailbox or b"").decode(), row.host.decode())
+                author.key  # noqa: B018 (raises)
+            except (UnicodeDecodeError, AddressError):
+                return None
+            found.append(author)
+    return found
+
+
+def names_any(values: list[bytes], keys: set[str]) -> bool:
+    """True when one of the field bodies is an address with one of these keys."""
+    for value in values:
+        try:
+            if parse_address(value.strip(b"<> \t"), smtputf8=True).key in keys:
+                return True
+        except AddressError:
+            continue
+    return False

@@ -1,0 +1,84 @@
+"""The envelope of one transaction, and who gets the message in the end.
+
+Invariants: an account reached twice gets one copy, an address elsewhere one mail; the recipients
+keep the order in which they were named.
+"""
+
+from dataclasses import dataclass, field
+
+from mailserver.accounts import Account, Resolution
+from mailserver.mail.addresses import Address
+from smtp import grammar
+
+
+@dataclass(slots=True)
+class Recipient:
+    """One RCPT that was accepted."""
+
+    address: Address
+    resolution: Resolution
+
+
+@dataclass(slots=True)
+class Envelope:
+    """What MAIL and RCPT have said so far."""
+
+    mail: grammar.Mail
+    recipients: list[Recipient] = field(default_factory=list)
+    named: int = 0  # recipients, accepted or not
+
+    @property
+    def sender(self) -> str:
+        """The reverse path without brackets; "" is the null reverse path."""
+        return str(self.mail.reverse_path) if self.mail.reverse_path else ""
+
+    @property
+    def only_recipient(self) -> Address | None:
+        """The recipient, if there is one alone."""
+        return self.recipients[0].address if len(self.recipients) == 1 else None
+
+
+@dataclass(slots=True)
+class Forward:
+    """Where an alias leads outside; `organization_id` is the alias's."""
+
+    alias: Address
+    organization_id: int
+    addresses: list[str]
+
+
+@dataclass(slots=True)
+class Destinations:
+    """Where the message of an envelope goes."""
+
+    accounts: list[tuple[Account, Address]]  # an account, and the address that reached it first
+    forwards: list[Forward]
+    elsewhere: list[str]  # recipients that are not ours
+
+
+def destinations(envelope: Envelope) -> Destinations:
+    """Expand the recipients, each account and address once."""
+    accounts: dict[int, tuple[Account, Address]] = {}
+    forwards: list[Forward] = []
+    seen: set[str] = set()
+    elsewhere: list[str] = []
+    for recipient in envelope.recipients:
+        resolution = recipient.resolution
+        for account in resolution.accounts:
+            accounts.setdefault(account.id, (account, recipient.address))
+        if not resolution.local and _first(str(recipient.address), seen):
+            elsewhere.append(str(recipient.address))
+        if resolution.forwards:
+            new = [address for address in resolution.forwards if _first(address, seen)]
+            if new:
+                forwards.append(Forward(recipient.address, resolution.organization_id, new))
+    return Destinations(list(accounts.values()), forwards, elsewhere)
+
+
+def _first(address: str, seen: set[str]) -> bool:
+    local, _, domain = address.rpartition("@")
+    key = f"{local}@{domain.lower()}"  # RFC 5321 §2.4: local parts are the other host's to compare
+    if key in seen:
+        return False
+    seen.add(key)
+    return True

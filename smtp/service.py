@@ -1,0 +1,222 @@
+"""A door's side of a session: what MAIL, RCPT and a message mean there.
+
+Invariant: a session asks one thing at a time and waits for the answer, so a service keeps nothing
+of a session but what stands in its Client and its Envelope.
+"""
+
+import asyncio
+import secrets
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+from mailserver import metrics
+from mailserver.accounts import Accounts
+from mailserver.ingest import Arrival, Ingest, Receipt
+from mailserver.logs import logger
+from mailserver.mail.addresses import Address
+from mailserver.settings import Settings
+from smtp import policy, replies
+from smtp.arrival import Prefix, arrival
+from smtp.client import Client
+from smtp.grammar import Mail, Rcpt
+from smtp.message import Header, read_header
+from smtp.policy import Evidence, Rules
+from smtp.recipients import Destinations, Envelope, Recipient, destinations
+from smtp.replies import Reply
+from smtp.transaction import Message, Transaction
+
+log = logger("smtp")
+
+# An answer now, or how to get it. It is no coroutine yet, so that a session which ends before it
+# is begun leaves nothing behind that was never awaited.
+Answer = Reply | Callable[[], Awaitable[Reply]]
+
+
+class Service(ABC):
+    """The common part of port 25 and of submission."""
+
+    rules: Rules
+    direction: str  # label of smtp_messages_total
+
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: Accounts,
+        ingest: Ingest,
+        tls_context: ssl.SSLContext,
+        *,
+        door: str,
+    ) -> None:
+        """`door` is its name in metrics: smtp, submission, submissions."""
+        self.settings = settings
+        self.accounts = accounts
+        self.ingest = ingest
+        self.tls_context = tls_context
+        self.door = door
+        self.spool = settings.data / "incoming"  # where large messages wait for their end
+        self._prototype: dict[str, Any] | None = None
+
+    def prototype(self, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+        """The attributes that aiosmtpd's SMTP gives a new session, looked up once."""
+        if self._prototype is None:
+            bare = vars(asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), loop=loop))
+            made = SMTP(self, hostname=self.settings.hostname, auth_require_tls=False, loop=loop)
+            # What is bound to this one instance must not get into others.
+            unwanted = {*bare, "_smtp_methods", "loop"}
+            self._prototype = {k: v for k, v in vars(made).items() if k not in unwanted}
+        return self._prototype
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """SASL mechanisms of AUTH; none where nobody logs in."""
+        return ()
+
+    # aiosmtpd calls these two hooks from its EHLO and HELO.
+
+    async def handle_EHLO(
+        self, _server: SMTP, client: Client, _envelope: object, name: str, _lines: list[str]
+    ) -> list[str]:
+        """The lines of the EHLO reply; aiosmtpd's own are replaced, it knows fewer extensions."""
+        client.host_name = name
+        lines = [self.settings.hostname, *self.capabilities(client)]
+        return [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
+
+    async def handle_HELO(self, _server: SMTP, client: Client, _envelope: object, name: str) -> str:
+        client.host_name = name
+        return f"250 {self.settings.hostname}"
+
+    def capabilities(self, client: Client) -> list[str]:
+        """Keywords of the EHLO reply."""
+        found = [
+            f"SIZE {self.settings.smtp.max_message_size}",
+            "8BITMIME",
+            "SMTPUTF8",
+            "PIPELINING",
+            "ENHANCEDSTATUSCODES",
+        ]
+        # RFC 3207 §4.2: not offered once TLS is active.
+        return found if client.cipher else [*found, "STARTTLS"]
+
+    @abstractmethod
+    def mail(self, client: Client, mail: Mail) -> Answer:
+        """May this client send as this sender? A positive answer begins the transaction."""
+
+    @abstractmethod
+    async def judge(self, transaction: Transaction) -> Reply | Prefix:
+        """Look at a whole message: why it is refused, or what goes before it."""
+
+    @abstractmethod
+    def accepted(self, transaction: Transaction, receipt: Receipt) -> None:
+        """Count and log a message that is durable now."""
+
+    def rcpt(self, client: Client, envelope: Envelope, rcpt: Rcpt) -> Answer:
+        """May mail go to this recipient? A positive answer has put it into the envelope."""
+        limit = self.settings.smtp.max_recipients
+        if reply := policy.number_of_recipients(len(envelope.recipients), limit):
+            return reply
+        address = rcpt.forward_path
+        if address is None:
+            return partial(self._postmaster, envelope)
+        resolution = self.accounts.resolve_cached(address)
+        if resolution is None or any(a.quota_bytes is not None for a in resolution.accounts):
+            return partial(self._recipient, envelope, address)
+        return self._add(envelope, Recipient(address, resolution))
+
+    async def message(self, client: Client, envelope: Envelope, message: Message) -> Reply:
+        """Store the message everywhere it goes: durable when the answer is positive.
+
+        Raises StorageUnavailable and MailError; then nothing was accepted.
+        """
+        header = read_header(message.content)
+        transaction = Transaction(
+            client, envelope, message, header, secrets.token_hex(8), datetime.now(UTC)
+        )
+        arrived = await self._arrive(transaction)
+        if isinstance(arrived, Reply):
+            self._refused(transaction, arrived)
+            return arrived
+        receipt = await self.ingest.accept(arrived)
+        self.accepted(transaction, receipt)
+        log.info(
+            "message accepted",
+            id=receipt.id,
+            transaction=transaction.id,
+            client=client.address,
+            account=client.account.address if client.account else "",
+            sender=envelope.sender,
+            recipients=len(envelope.recipients),
+            size=len(message.content),
+            queue_ids=",".join(map(str, receipt.queue_ids)),
+        )
+        return replies.accepted(receipt.id)
+
+    async def _arrive(self, transaction: Transaction) -> Reply | Arrival:
+        judged = await self.judge(transaction)
+        if isinstance(judged, Reply):
+            return judged
+        found = destinations(transaction.envelope)
+        if not await self._fits(transaction, found):
+            return replies.MAILBOX_FULL
+        expires_at = transaction.now + timedelta(seconds=self.settings.delivery.lifetime)
+        return arrival(transaction, found, judged, expires_at)
+
+    def _refused(self, transaction: Transaction, reply: Reply) -> None:
+        account = transaction.client.account
+        domain, organization = (account.domain, account.organization) if account else ("", "")
+        self.count(domain, organization, "deferred" if reply.temporary else "refused")
+        log.info(
+            "message refused",
+            transaction=transaction.id,
+            client=transaction.client.address,
+            sender=transaction.envelope.sender,
+            reply=str(reply),
+        )
+
+    async def _recipient(self, envelope: Envelope, address: Address) -> Reply:
+        resolution = await self.accounts.resolve(address)
+        size = envelope.mail.size
+        rooms = [await self.ingest.has_room(account, size) for account in resolution.accounts]
+        return policy.room(rooms) or self._add(envelope, Recipient(address, resolution))
+
+    async def _postmaster(self, envelope: Envelope) -> Reply:
+        """RFC 5321 §4.5.1: `<Postmaster>` without domain is that of this host."""
+        host = self.settings.hostname
+        address = Address("postmaster", host)
+        if not (await self.accounts.resolve(address)).known:
+            # A host is usually in the domain it serves.
+            address = Address("postmaster", host.partition(".")[2] or host)
+        return await self._recipient(envelope, address)
+
+    def _add(self, envelope: Envelope, recipient: Recipient) -> Reply:
+        refusal = policy.recipient(recipient.resolution, relaying=self.rules.login)
+        if refusal:
+            return refusal
+        envelope.recipients.append(recipient)
+        return replies.RECIPIENT_OK
+
+    async def _fits(self, transaction: Transaction, found: Destinations) -> bool:
+        """Is there room for the message in one mailbox at least?
+
+        Only asked when the client had not declared the size, so that RCPT could not tell. A
+        message for several is not refused for one that is full: it could never be repeated for
+        the others alone.
+        """
+        size = len(transaction.message.content)
+        if size <= transaction.envelope.mail.size or found.forwards or found.elsewhere:
+            return True
+        for account, _ in found.accounts:
+            if await self.ingest.has_room(account, size):
+                return True
+        return False
+
+    def evidence(self, header: Header, *, passed_here: bool) -> Evidence:
+        return Evidence(header.hops, self.settings.smtp.max_hops, passed_here)
+
+    def count(self, domain: str, organization: str, result: str) -> None:
+        metrics.SMTP_MESSAGES.labels(domain, organization, self.direction, result).inc()

@@ -1,0 +1,101 @@
+"""Submission (RFC 6409) on 587 and 465: our users' mail, to anywhere."""
+
+from functools import partial
+
+from aiosmtpd.smtp import AuthResult
+
+from mailserver.accounts import Account
+from mailserver.ingest import Receipt
+from mailserver.mail.addresses import Address, parse_address
+from mailserver.mail.completion import missing_fields
+from mailserver.mail.folding import fold_field
+from smtp import policy, replies
+from smtp.arrival import Prefix, received
+from smtp.authentication import MECHANISMS, Logins
+from smtp.client import Client
+from smtp.grammar import Mail
+from smtp.message import Header, author_addresses
+from smtp.policy import Rules
+from smtp.replies import Reply
+from smtp.service import Answer, Service
+from smtp.session import Session
+from smtp.transaction import Transaction
+
+MAX_AUTHORS = 20  # addresses in From
+
+
+class Submission(Service):
+    """What mail means for a user who is logged in."""
+
+    rules = Rules(login=True)
+    direction = "submission"
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        return MECHANISMS
+
+    def capabilities(self, client: Client) -> list[str]:
+        found = super().capabilities(client)
+        # RFC 4954 §4: not offered while it would be answered 538.
+        return [*found, "AUTH " + " ".join(MECHANISMS)] if client.cipher else found
+
+    # aiosmtpd finds mechanisms by these names.
+
+    async def auth_PLAIN(self, session: Session, arguments: list[str]) -> AuthResult:
+        return await self._logins.plain(session, arguments)
+
+    async def auth_LOGIN(self, session: Session, arguments: list[str]) -> AuthResult:
+        return await self._logins.login(session, arguments)
+
+    @property
+    def _logins(self) -> Logins:
+        return Logins(self.accounts, self.settings.limits, self.door)
+
+    def mail(self, client: Client, mail: Mail) -> Answer:
+        """Only as an address of the account. The null reverse path is for reports (RFC 8098 §2)."""
+        account = client.account
+        if account is None:  # policy.before_mail lets nobody come here
+            return replies.LOGIN_FIRST
+        return partial(self._mail, account, mail.reverse_path)
+
+    async def _mail(self, account: Account, reverse_path: Address | None) -> Reply:
+        # A suspended account owns not even its own address: it may not send from now on.
+        sender = reverse_path or parse_address(account.address, smtputf8=True)
+        return policy.sender(owned=await self.accounts.owns(account, sender))
+
+    async def judge(self, transaction: Transaction) -> Reply | Prefix:
+        account, header = transaction.client.account, transaction.header
+        if account is None:
+            return replies.LOGIN_FIRST
+        verdict = policy.verdict(self.evidence(header, passed_here=False))
+        if verdict.refusal:
+            return verdict.refusal
+        authors = author_addresses(header)
+        if refusal := policy.authors(await self._owned(account, authors)):
+            return refusal
+        return Prefix(
+            received(transaction, self.settings.hostname),
+            verdict.fields,
+            self._completion(transaction, header, account),
+        )
+
+    async def _owned(self, account: Account, authors: list[Address] | None) -> list[bool] | None:
+        """Whether each address of From is the account's; None: they cannot be told."""
+        if authors is None or len(authors) > MAX_AUTHORS:
+            return None
+        return [await self.accounts.owns(account, author) for author in authors]
+
+    def _completion(self, transaction: Transaction, header: Header, account: Account) -> bytes:
+        fields = missing_fields(
+            header.raw, now=transaction.now, unique=transaction.id, domain=account.domain
+        )
+        if header.authors:
+            return fields
+        # RFC 5322 §3.6 wants an author; the sender is the one we know.
+        author = transaction.envelope.sender or account.address
+        return fields + fold_field("From", [author])
+
+    def accepted(self, transaction: Transaction, receipt: Receipt) -> None:
+        account = transaction.client.account
+        assert account is not None
+        self.count(account.domain, account.organization, "accepted")

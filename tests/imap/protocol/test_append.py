@@ -1,0 +1,55 @@
+"""APPEND is understood before its messages have arrived."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from imap.protocol.append import Append, AppendMessage, parse_append_message
+from imap.protocol.command import parse_command
+from imap.protocol.errors import ParseError
+from imap.protocol.events import Frame, Limits, LiteralChunk, LiteralRequested, Streamed
+from imap.protocol.framer import Framer
+
+
+def test_a_streamed_append_from_first_line_to_last() -> None:
+    framer = Framer(Limits(message=100))
+    framer.feed(b'a APPEND {5}\r\nINBOX (\\Seen) " 1-Jan-2020 00:00:00 +0000" {4}\r\n')
+    assert isinstance(framer.next(), LiteralRequested)
+    framer.accept()
+
+    asked = framer.next()
+    assert isinstance(asked, LiteralRequested)
+    first = AppendMessage(("\\Seen",), datetime(2020, 1, 1, tzinfo=UTC), Streamed(4))
+    assert parse_command(framer.command_so_far()).command == Append("INBOX", (first,))
+    framer.accept(sink=True)
+    framer.feed(b"abcd (foo) ~{3+}\r\n")
+    assert framer.next() == LiteralChunk(b"abcd", 0)
+
+    asked = framer.next()
+    assert isinstance(asked, LiteralRequested)
+    second = AppendMessage(("foo",), None, Streamed(3), binary=True)
+    assert parse_append_message(asked.line, asked.size) == second
+    framer.accept(sink=True)
+    framer.feed(b"xyz\r\n")
+    assert framer.next() == LiteralChunk(b"xyz", 0)
+
+    frame = framer.next()
+    assert isinstance(frame, Frame)
+    assert parse_command(frame).command == Append("INBOX", (first, second))
+
+
+@pytest.mark.parametrize("line", [b"{3}\n", b" foo {3}\n", b" (\\*) {3}\n", b' "never" {3}\n'])
+def test_a_further_message_can_be_no_message(line: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_append_message(line, 3)
+
+
+def test_a_streamed_literal_is_no_string() -> None:
+    frame = Frame(b"a LOGIN {3}\n x", (Streamed(3),))
+    with pytest.raises(ParseError):
+        parse_command(frame)
+
+
+def test_a_frame_with_too_few_literals_is_an_error() -> None:
+    with pytest.raises(ParseError):
+        parse_command(Frame(b"a LOGIN {3}\n x"))
