@@ -1,6 +1,6 @@
 """Submission (RFC 6409) on 587 and 465: our users' mail, to anywhere."""
 
-from functools import partial
+from functools import cached_property, partial
 
 from aiosmtpd.smtp import AuthResult
 
@@ -47,7 +47,7 @@ class Submission(Service):
     async def auth_LOGIN(self, session: Session, arguments: list[str]) -> AuthResult:
         return await self._logins.login(session, arguments)
 
-    @property
+    @cached_property
     def _logins(self) -> Logins:
         return Logins(self.accounts, self.settings.limits, self.door)
 

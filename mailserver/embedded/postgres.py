@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mailserver.embedded.identity import Identity, as_identity, identity, own, owner
+from mailserver.embedded.orphans import evict
 from mailserver.errors import SettingsError
 
 _START_DEADLINE = 60.0  # seconds; crash recovery of a large WAL included
@@ -79,7 +80,7 @@ class PostgresServer:
         """
         who = identity()
         self.data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._stop_orphan()
+        evict(self.data)
         self._make_socket_directory(who)
         if not self.exists:
             self._initialise(who)
@@ -113,6 +114,9 @@ class PostgresServer:
         # In /tmp somebody else may have been there first, with a directory or a link to one.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.getuid(), owner(who)}:
             raise SettingsError(f"data_dir: {self.sockets} belongs to another user")
+        # What a killed server left would stop the next one, as its other lock file would.
+        for left in self.sockets.glob(".s.PGSQL.*"):
+            left.unlink()
         self.sockets.chmod(0o700)
         own(self.sockets, who)
 
@@ -150,6 +154,7 @@ class PostgresServer:
         deadline = time.monotonic() + _START_DEADLINE
         while True:
             with log.open("ab") as output:
+                before = output.tell()
                 self._process = subprocess.Popen(
                     as_identity(command, who),
                     stdin=subprocess.DEVNULL,
@@ -160,13 +165,15 @@ class PostgresServer:
                 )
             if self._wait_until_ready(deadline):
                 return
+            said = log.read_bytes()[before:]
             # After kill -9 the old backends may hold the shared memory for another moment.
-            if time.monotonic() > deadline or b"pre-existing shared memory" not in _tail(log):
+            if time.monotonic() > deadline or b"pre-existing shared memory" not in said:
                 raise SettingsError(f"data_dir: PostgreSQL did not start, see {log}")
             time.sleep(0.2)
 
     def _wait_until_ready(self, deadline: float) -> bool:
         command = [str(self._binaries / "pg_isready"), "-q", "-h", str(self.sockets)]
+        command += ["-U", "postgres", "-d", "postgres"]
         while self._process is not None and self._process.poll() is None:
             if subprocess.run(command).returncode == 0:
                 return True
@@ -176,35 +183,7 @@ class PostgresServer:
             time.sleep(0.03)
         return False
 
-    def _stop_orphan(self) -> None:
-        """End a server left behind by a parent that was killed; the caller holds the data lock."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (FileNotFoundError, ValueError, ProcessLookupError):
-            return
-        if b"postgres" not in command or str(self.data).encode() not in command:
-            return
-        os.kill(pid, signal.SIGINT)
-        deadline = time.monotonic() + _STOP_DEADLINE
-        while (self.data / "postmaster.pid").exists() and time.monotonic() < deadline:
-            if not _alive(pid):
-                return
-            time.sleep(0.05)
-
     def _psql(self, statement: str) -> str:
         command = [str(self._binaries / "psql"), "-h", str(self.sockets), "-U", "postgres"]
         command += ["-d", "postgres", "-AtqX", "-c", statement]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def _tail(path: Path) -> bytes:
-    return path.read_bytes()[-4096:] if path.exists() else b""

@@ -59,8 +59,6 @@ def codec_name(charset: str) -> str | None:
             return None
         # bytes.decode refuses what is no text encoding (hex, zlib, rot13) with LookupError
         b"a".decode(found, "replace")
-    except UnicodeError:
-        return found  # a charset to which one octet is too little
     except LookupError:
         return None
     return found

@@ -1,6 +1,7 @@
 """The private PostgreSQL: whoever starts it, wherever its data is."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from mailserver.embedded import identity as identities
 from mailserver.embedded import postgres
 from mailserver.embedded.identity import Identity
 from mailserver.embedded.lock import AlreadyRunning, data_lock
+from mailserver.embedded.orphans import evict
 from mailserver.embedded.postgres import PostgresServer, socket_directory
 from mailserver.storage.reach import prove
 
@@ -64,6 +66,41 @@ async def test_half_made_cluster_is_made_again(tmp_path: Path) -> None:
         await prove(server.dsn())
     finally:
         server.stop()
+
+
+async def test_killed_server_that_nobody_reaps_is_no_obstacle(tmp_path: Path) -> None:
+    first = PostgresServer(tmp_path / "postgres")
+    first.start()
+    assert first._process is not None
+    # Not waited for: a zombie, which PostgreSQL would take for a running server.
+    os.kill(first._process.pid, signal.SIGKILL)
+    second = PostgresServer(tmp_path / "postgres")
+    second.start()
+    try:
+        await prove(second.dsn())
+    finally:
+        second.stop()
+        first._process.wait()
+
+
+async def test_server_that_was_left_running_is_ended(tmp_path: Path) -> None:
+    first = PostgresServer(tmp_path / "postgres", durable=False)
+    first.start()
+    second = PostgresServer(tmp_path / "postgres", durable=False)
+    second.start()
+    try:
+        assert first.returncode is not None
+        await prove(second.dsn())
+    finally:
+        second.stop()
+
+
+def test_lock_file_of_a_stranger_after_a_reboot_is_no_obstacle(tmp_path: Path) -> None:
+    data = tmp_path / "postgres"
+    data.mkdir()
+    (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
+    evict(data)
+    assert not (data / "postmaster.pid").exists()
 
 
 def test_lock_names_who_has_it_and_is_free_afterwards(tmp_path: Path) -> None:

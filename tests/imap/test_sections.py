@@ -254,7 +254,7 @@ def encode(tree: Any, counter: list[int]) -> tuple[bytes, bytes]:
 def numbered(part: Message, path: tuple[int, ...]) -> list[tuple[tuple[int, ...], Message]]:
     """Every part with its number, as RFC 3501 §6.4.5 counts, by the email package's tree."""
     if part.get_content_type() == "message/rfc822":
-        (inside,) = part.get_payload()  # type: ignore[misc]
+        inside = part.get_payload(0)
         assert isinstance(inside, Message)
         here = path or (1,)
         if inside.get_content_maintype() == "multipart":

@@ -123,6 +123,7 @@ def test_unfolding_removes_only_the_line_ends() -> None:
         (b"=?US-ASCII*EN?Q?Keith_Moore?=", "Keith Moore"),  # RFC 2231 §5
         (b"a =?utf-8?q?b?= c =?utf-8?q?d?=", "a b c d"),
         (b"=?utf-8?b?4oI=?= =?UTF-8?b?rA==?=", "\u20ac"),  # one character split between two words
+        (b"=?iso-8859-1?q?=E4?= =?utf-8?q?=C3=A4?=", "ää"),
         (b"=?utf-8?q?two words?=", "two words"),
         (b"=?x-unknown?q?caf=C3=A9?=", "café"),
         (b"=?utf-8?q?=FF?=", "\ufffd"),

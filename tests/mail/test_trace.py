@@ -85,6 +85,21 @@ def test_paths() -> None:
     assert delivered_to_field(Address("jürg", "x")) == "Delivered-To: jürg@x\r\n".encode()
 
 
+def test_helo_cannot_pass_for_other_clauses() -> None:
+    field = received_field(
+        helo="a (trusted [10.0.0.1]) by b; x",
+        client_name="p by q",
+        client_address="192.0.2.1",
+        by="mx",
+        protocol="ESMTP",
+        transaction_id="1 for <x@y>",
+        when=_WHEN,
+    )
+    words = field.replace(b"\r\n\t", b" ")
+    assert b"from a??trusted?[10.0.0.1]??by?b??x (p?by?q [192.0.2.1]) by mx with ESMTP id " in words
+    assert b"id 1?for??x?y?; Tue," in words
+
+
 @given(st.text(), st.text(), st.text(), st.text())
 def test_nothing_a_client_says_adds_a_field(helo: str, name: str, address: str, tls: str) -> None:
     field = received_field(

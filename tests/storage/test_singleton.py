@@ -35,7 +35,8 @@ async def test_work_goes_on_in_one_process_when_the_holder_loses_its_connection(
                 assert running == [name]
                 await database.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_locks"
-                    " WHERE locktype = 'advisory' AND granted"
+                    " WHERE locktype = 'advisory' AND granted AND database ="
+                    " (SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
     finally:
         for task in tasks:

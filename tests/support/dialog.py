@@ -76,8 +76,12 @@ class Wire:
 
     async def close(self) -> None:
         self.writer.close()
-        with suppress(ConnectionError, ssl.SSLError):
-            await self.writer.wait_closed()
+        try:
+            with suppress(ConnectionError, ssl.SSLError):
+                async with asyncio.timeout(_DEADLINE / 5):
+                    await self.writer.wait_closed()
+        except TimeoutError:
+            self.writer.transport.abort()
 
 
 async def play(dialog: Path, wire: Wire, tls: ssl.SSLContext) -> None:
