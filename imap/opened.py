@@ -249,7 +249,7 @@ class OpenMailbox:
                 for span in columns.would_change(start, end, set_mask, clear_mask)
             ]
             new_words = keywords if len(keywords) > len(row.keywords) else None
-            if not changed and new_words is None:
+            if not changed:
                 return 0
             unseen = sum(columns.count_without(SEEN, *span) for span in changed)
             total = sum(end - start for start, end in changed)

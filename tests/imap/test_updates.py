@@ -70,6 +70,14 @@ async def test_new_keywords_are_told_before_they_are_used(doors: Doors, alice: C
     assert await alice.do("NOOP") == []
 
 
+async def test_keywords_of_appended_messages_are_told(doors: Doors, alice: Client) -> None:
+    await alice.do("SELECT INBOX")
+    await (await doors.login()).append("INBOX", b"Subject: new\r\n\r\n", "(work) ")
+    lines = await alice.do("NOOP")
+    assert lines[0] == b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)"
+    assert await alice.do("FETCH 1 FLAGS") == [b"* 1 FETCH (FLAGS (work \\Recent))"]
+
+
 async def test_changes_of_another_process_are_told(node: Node, doors: Doors, dsn: str) -> None:
     settings = settings_for(node.settings.data)
     async with open_node(dsn, settings) as other, open_doors(other) as elsewhere:
@@ -81,6 +89,7 @@ async def test_changes_of_another_process_are_told(node: Node, doors: Doors, dsn
         while not (lines := await alice.do("NOOP")):
             pass
         assert lines[-2:] == [b"* 2 EXPUNGE", b"* 1 EXPUNGE"]
+        assert lines[0] == b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft mine)"
         await alice.do("STORE 1 +FLAGS (\\Seen)")
         while not (lines := await phone.do("NOOP")):
             pass
@@ -89,3 +98,18 @@ async def test_changes_of_another_process_are_told(node: Node, doors: Doors, dsn
         await phone.do("MOVE 1:2 Work")
         status = await alice.do("STATUS Work (MESSAGES UNSEEN)")
         assert status[0] == b"* STATUS Work (MESSAGES 2 UNSEEN 1)"
+
+
+async def test_a_store_that_meets_no_message_harms_no_other_process(
+    node: Node, doors: Doors, dsn: str
+) -> None:
+    settings = settings_for(node.settings.data)
+    async with open_node(dsn, settings) as other, open_doors(other) as elsewhere:
+        alice, phone = await doors.login(), await elsewhere.login()
+        await alice.do("SELECT INBOX")
+        await phone.do("SELECT INBOX")
+        await alice.do("UID STORE 999 +FLAGS (unheard-of)")
+        await alice.append("INBOX", b"Subject: new\r\n\r\n")
+        while not (lines := await phone.do("NOOP")):
+            pass
+        assert lines == [b"* 1 EXISTS", b"* 1 RECENT"]
