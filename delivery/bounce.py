@@ -17,6 +17,8 @@ from mailserver.mail.completion import message_id
 from mailserver.mail.report import Action, RecipientStatus, Report, build_report
 from mailserver.mail.trace import delivered_to_field, return_path_field
 from mailserver.node import Node
+from mailserver.objects import ObjectMissing
+from mailserver.storage.blobs import BlobMissing
 from mailserver.storage.queue import Message
 
 _WHOLE = 64 * 1024  # bytes; of a larger message the header goes back only
@@ -77,7 +79,7 @@ def report(
 async def send_home(node: Node, message: Message, undelivered: list[Undelivered]) -> None:
     """Tell the sender; durable when this returns. Nothing happens for the null reverse path.
 
-    Raises StorageUnavailable, MailError, BlobMissing: then the sender was not told.
+    Raises StorageUnavailable and MailError: then the sender was not told.
     """
     if not message.sender:
         log.info("no report to the null reverse path", queue_id=message.id)
@@ -87,11 +89,10 @@ async def send_home(node: Node, message: Message, undelivered: list[Undelivered]
     except AddressError as error:
         log.warning("no report, bad sender", queue_id=message.id, cause=str(error))
         return
-    received = min(message.size, _WHOLE) - len(message.prefix)
     content = report(
         message,
         undelivered,
-        message.prefix + await node.blobs.read(message.blob_id, 0, max(received, 0)),
+        message.prefix + await _returned(node, message),
         hostname=node.settings.hostname,
         now=datetime.now(UTC),
         unique=secrets.token_hex(12),
@@ -102,6 +103,16 @@ async def send_home(node: Node, message: Message, undelivered: list[Undelivered]
         return
     receipt = await node.ingest.accept(arrival)
     log.info("report sent", queue_id=message.id, sender=message.sender, report_id=receipt.id)
+
+
+async def _returned(node: Node, message: Message) -> bytes:
+    """As much of the received bytes as goes back."""
+    end = max(min(message.size, _WHOLE) - len(message.prefix), 0)
+    try:
+        return await node.blobs.read(message.blob_id, 0, end)
+    except (BlobMissing, ObjectMissing):
+        log.error("the message's bytes are gone", queue_id=message.id, blob_id=message.blob_id)
+        return b""
 
 
 async def _addressed(node: Node, message: Message, sender: Address, content: bytes) -> Arrival:

@@ -15,7 +15,6 @@ from mailserver.logs import logger
 from mailserver.mail.addresses import AddressError, parse_address
 from mailserver.node import Node
 from mailserver.settings import Delivery
-from mailserver.storage.blobs import BlobMissing
 from mailserver.storage.queue import Message, Recipient, Result, State
 
 log = logger("delivery")
@@ -49,42 +48,49 @@ async def settle_job(
 ) -> bool:
     """Act on the outcomes of one job; recorded when this returns. True if any was deferred."""
     message = job.letter.message
-    settled: list[tuple[Recipient, Outcome, float]] = []
-    for recipient, outcome in zip(job.recipients, outcomes, strict=True):
-        final, wait = verdict(
-            outcome,
+    settled = [
+        (
             recipient,
-            message,
-            now=datetime.now(UTC),
-            settings=node.settings.delivery,
-            random=random.random(),
+            *verdict(
+                outcome,
+                recipient,
+                message,
+                now=datetime.now(UTC),
+                settings=node.settings.delivery,
+                random=random.random(),
+            ),
         )
-        settled.append((recipient, final, wait))
+        for recipient, outcome in zip(job.recipients, outcomes, strict=True)
+    ]
     bounced = [Undelivered(r.address, o) for r, o, _ in settled if o.state is State.BOUNCED]
     if bounced and not await _told(node, message, bounced):
-        settled = [
-            (r, failed(Failure.SYSTEM, f"no report could be sent of: {o.text}", o.host), wait)
-            if o.state is State.BOUNCED
-            else (r, o, w)
-            for r, o, w in settled
-            for wait in (node.settings.delivery.retry_first,)
-        ]
+        settled = [_kept(*one, node.settings.delivery.retry_first) for one in settled]
     await recorder.record([Result(r.id, o.state, o.host, o.text, w) for r, o, w in settled])
     await _tell(node, message, settled)
     return any(outcome.state is State.DEFERRED for _, outcome, _ in settled)
 
 
 async def _told(node: Node, message: Message, bounced: list[Undelivered]) -> bool:
-    """Send the report; False: it could not be stored, so the recipients must not end yet."""
+    """Send the report; False: it could not be stored now."""
     try:
         await send_home(node, message, bounced)
-    except (StorageUnavailable, MailError, BlobMissing) as error:
+    except StorageUnavailable as error:
         log.warning("report not sent", queue_id=message.id, cause=str(error))
-        # A mailbox that went away, or a message that is gone, will not come back.
-        return isinstance(error, BlobMissing) or (
-            isinstance(error, MailError) and not error.temporary
-        )
+        return False
+    except MailError as error:
+        log.warning("report refused", queue_id=message.id, cause=str(error))
+        return not error.temporary
     return True
+
+
+def _kept(
+    recipient: Recipient, outcome: Outcome, wait: float, again: float
+) -> tuple[Recipient, Outcome, float]:
+    """A bounce nobody could be told of stays in the queue, for another attempt in `again` s."""
+    if outcome.state is not State.BOUNCED:
+        return recipient, outcome, wait
+    text = f"no report could be stored of: {outcome.text}"
+    return recipient, failed(Failure.SYSTEM, text, outcome.host), again
 
 
 async def _tell(

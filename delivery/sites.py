@@ -98,13 +98,22 @@ class Sites:
         self._sites.clear()
 
     async def _lane(self, site: _Site) -> None:
+        async with self._slots:
+            carrier = await self._drive(site)
+            if carrier is not None:
+                await carrier.close()
+
+    async def _drive(self, site: _Site) -> Carrier | None:
+        """Carry the site's jobs until there are none; gives the carrier, to be closed.
+
+        The lane ends in the same step that finds no job, before it says goodbye: a job that is
+        added from then on gets a lane of its own.
+        """
         carrier: Carrier | None = None
         try:
-            async with self._slots:
-                while site.jobs and not self._stopped:
-                    carrier = await self._next(site, carrier)
-                if carrier is not None:
-                    await carrier.close()
+            while site.jobs and not self._stopped:
+                carrier = await self._next(site, carrier)
+            return carrier
         finally:
             site.lanes -= 1
             if not site.jobs and not site.lanes:

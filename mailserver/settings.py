@@ -106,7 +106,7 @@ class Delivery(_Section, frozen=True):
     retry_first: Seconds = 300.0  # before the second attempt; doubles from there
     retry_most: Seconds = 4 * 3600.0
     lifetime: Seconds = 5 * 86400.0  # RFC 5321 §4.5.4.1: at least 4-5 days
-    lease: Seconds = 900.0
+    lease: Seconds = 60.0  # renewed while an attempt runs
     batch: Count = 100  # recipients claimed at once
     keep_finished: Seconds = 7 * 86400.0  # how long outcomes can be looked up
 

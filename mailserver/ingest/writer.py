@@ -159,20 +159,25 @@ class Ingest:
                 kept.append(waiting)
                 continue
             for placement in lost:
-                self._inboxes.pop(placement.account_id, None)
+                if self._inboxes.get(placement.account_id) in gone:
+                    del self._inboxes[placement.account_id]
             _fail(waiting, MailError(450, "4.2.1", "Mailbox unavailable", cause=f"gone: {gone}"))
         return kept
 
     async def _find_inboxes(self, arrival: Arrival) -> None:
         wanted = [p for p in arrival.placements if p.mailbox_id is None]
-        unknown = {p.account_id for p in wanted} - self._inboxes.keys()
-        if unknown:
+        accounts = {p.account_id for p in wanted}
+        # A copy: while we wait, a commit that failed may forget what is remembered.
+        inboxes = {a: self._inboxes[a] for a in accounts if a in self._inboxes}
+        if unknown := accounts - inboxes.keys():
+            async with self._database.transaction() as c:
+                found = await mailboxes.inboxes(c, sorted(unknown))
+            inboxes.update(found)
             if len(self._inboxes) > _INBOXES:
                 self._inboxes.clear()
-            async with self._database.transaction() as c:
-                self._inboxes.update(await mailboxes.inboxes(c, sorted(unknown)))
+            self._inboxes.update(found)
         for placement in wanted:
-            placement.mailbox_id = self._inboxes[placement.account_id]
+            placement.mailbox_id = inboxes[placement.account_id]
 
     async def _prepare(self, arrival: Arrival) -> Prepared:
         needed = ids_needed(arrival)

@@ -41,6 +41,8 @@ class Blobs:
             raise BlobMissing(blob_id)
         if row["object"] is not None:
             return await self._objects.get(row["object"], start, end)
+        if row["bytes"] is None:  # the row is there, its bytes are not
+            raise BlobMissing(blob_id)
         return bytes(row["bytes"])
 
     async def read_many(self, blob_ids: list[int]) -> dict[int, bytes]:

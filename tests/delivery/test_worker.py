@@ -596,3 +596,20 @@ async def test_drain_lets_a_running_attempt_finish(
             await until(begun)
             await worker.drain(3.0)
             assert await states(node, queue_id) == {"carol@remote.test": "delivered"}
+
+
+async def test_message_whose_bytes_are_gone_still_ends_in_a_bounce(
+    node: Node, worker: Worker, dns_server: DnsServer, smtp_port: int
+) -> None:
+    dns_server.add(MX)
+    with remote_mx("127.0.0.2", smtp_port, mail="450 4.7.1 not now"):
+        queue_id = await submit(node, "carol@remote.test", lifetime=1.0)
+        await node.database.execute("DELETE FROM spool")
+        assert await finished(node, queue_id) == {"carol@remote.test": "bounced"}
+    account = await node.accounts.find(ALICE)
+    assert account is not None
+    async with node.database.connection() as c:
+        placed = await c.fetchval(
+            "SELECT sum(messages) FROM mailbox WHERE account_id = $1", account.id
+        )
+    assert placed == 1
