@@ -28,8 +28,15 @@ class Wanted:
 
     @property
     def whole(self) -> bool:
-        """True if the message is read whole, which is then what it weighs in memory."""
+        """True if the message is read whole."""
         return self.row.size <= _SMALL or 2 * self.length >= self.row.size
+
+    @property
+    def weight(self) -> int:
+        """Bytes in memory once it is loaded."""
+        if not self.ranges:
+            return 0
+        return self.row.size if self.whole else self.length
 
     @property
     def length(self) -> int:
@@ -40,18 +47,17 @@ class Wanted:
     def received(self) -> bool:
         """True if any range reaches beyond the prefix, so that something has to be read."""
         prefix = len(self.row.prefix)
-        return any(end > max(start, prefix) for start, end in self.ranges)
+        return any(end > prefix and end > start for start, end in self.ranges)
 
 
 def groups(wanted: Sequence[Wanted], most: int = BATCH) -> Iterator[tuple[int, int]]:
     """Index ranges [start, end) that cover `wanted`: at most `most` bytes each, or one message."""
     start = weight = 0
     for index, one in enumerate(wanted):
-        cost = one.row.size if one.whole else one.length
-        if index > start and weight + cost > most:
+        if index > start and weight + one.weight > most:
             yield start, index
             start, weight = index, 0
-        weight += cost
+        weight += one.weight
     if start < len(wanted):
         yield start, len(wanted)
 

@@ -12,6 +12,7 @@ from datetime import date
 
 from imap import static
 from imap.flag_masks import SYSTEM
+from imap.header_fields import chosen
 from imap.named import Span
 from imap.picked import RECENT, Picked
 from imap.protocol import flags
@@ -130,8 +131,13 @@ def _sent(key: DateKey) -> Asked:
     compare = _DAYS[key.order]
 
     def answer(facts: Facts) -> bool:
-        # A message without a Date field is neither before nor since any day.
-        day = static.sent_day(facts.row.static) if facts.row.sent_at is not None else None
+        if facts.row.sent_at is None:
+            return False  # without a Date field it is neither before nor since any day
+        near = facts.row.sent_at.date()
+        if abs((near - key.day).days) > 1:
+            return compare(near, key.day)
+        # The day in the sender's zone is at most one off, and stands in the field alone.
+        day = static.sent_day(facts.row.static)
         return day is not None and compare(day, key.day)
 
     return Asked(answer, Stage.ROW)
@@ -152,8 +158,7 @@ def _header(name: bytes, needle: str) -> Asked:
         if header is None:
             return None
         return _may_hold(header, plain) and any(
-            found.lower() == name and needle in fold(header_text(raw))
-            for found, raw in fields(header)
+            needle in fold(header_text(raw)) for raw in chosen(header, (name,))
         )
 
     return Asked(answer, Stage.ROW if cached else Stage.HEADER)

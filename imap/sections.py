@@ -4,11 +4,11 @@ Pure. Offsets count in the message as served: the prefix that delivery wrote, th
 bytes. The prefix belongs to the message's own header, so to BODY[], BODY[HEADER] and its fields.
 """
 
+from imap.header_fields import header_fields
 from imap.protocol.fetch import BodyItem
 from imap.protocol.section import Section, SectionKind
 from mailserver.mail import parts
 from mailserver.mail.digest import CACHED_FIELDS
-from mailserver.mail.headers import select
 from mailserver.mail.parts import PartTable
 
 Range = tuple[int, int]  # [start, end) in bytes
@@ -53,18 +53,6 @@ def clip(found: Range, partial: Range | None) -> Range:
     return min(start + origin, end), min(start + origin + count, end)
 
 
-def header_fields(section: Section, header: bytes) -> bytes:
-    """HEADER.FIELDS or HEADER.FIELDS.NOT of a header: whole fields in the message's order.
-
-    RFC 3501 §6.4.5: the delimiting blank line is always included.
-    """
-    names = frozenset(name.lower() for name in section.fields)
-    chosen = select(header, names, others=section.kind is SectionKind.HEADER_FIELDS_NOT)
-    if chosen and not chosen.endswith(b"\n"):
-        chosen += b"\r\n"  # the last line of a message that is all header
-    return chosen + b"\r\n"
-
-
 def is_cached(section: Section) -> bool:
     """True if the section can be made of the prefix and the header fields kept at ingest.
 
@@ -82,7 +70,8 @@ def finish(item: BodyItem, found: bytes) -> bytes:
     """The item's value of the bytes at its range (`wanted_range`), or of the cached fields."""
     if not is_made(item.section):
         return found
-    made = header_fields(item.section, found)
+    others = item.section.kind is SectionKind.HEADER_FIELDS_NOT
+    made = header_fields(found, item.section.fields, others=others)
     start, end = clip((0, len(made)), item.partial)
     return made[start:end]
 

@@ -5,6 +5,7 @@ of RFC 3501 §9 has 26 characters, so that INTERNALDATE ends at byte 41 and its 
 """
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 
@@ -22,17 +23,19 @@ _ENVELOPE = b" ENVELOPE "
 _ENVELOPE_DATE = re.compile(rb' ENVELOPE \((?:"((?:[^"\\]|\\.)*)"|\{(\d+)\}\r\n)')
 
 
-def cut(static: bytes, wanted: frozenset[FetchAttribute]) -> bytes:
-    """The items of `wanted`, some of ATTRIBUTES and at least one, as they stand in `static`."""
+def cut(statics: Iterable[bytes], wanted: frozenset[FetchAttribute]) -> list[bytes]:
+    """Of each message the items of `wanted`, some of ATTRIBUTES and at least one, as they stand."""
     with_date = FetchAttribute.INTERNALDATE in wanted
     with_size = FetchAttribute.RFC822_SIZE in wanted
+    start = 0 if with_date else _SIZE
     if FetchAttribute.ENVELOPE not in wanted:
-        start = 0 if with_date else _SIZE
-        return static[start : static.index(_ENVELOPE, _SIZE) if with_size else _DATE_END]
+        if with_size:
+            return [s[start : s.index(_ENVELOPE, _SIZE)] for s in statics]
+        return [s[:_DATE_END] for s in statics]
     if with_size:
-        return static if with_date else static[_SIZE:]
-    envelope = static[static.index(_ENVELOPE, _SIZE) + 1 :]
-    return static[: _DATE_END + 1] + envelope if with_date else envelope
+        return [s[start:] for s in statics]
+    head = _SIZE if with_date else 0
+    return [s[:head] + s[s.index(_ENVELOPE, _SIZE) + 1 :] for s in statics]
 
 
 def internal_day(static: bytes) -> date:

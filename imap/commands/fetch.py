@@ -59,6 +59,10 @@ class Items:
     flags: bool = False
     sections: list[BodyItem] = field(default_factory=list)
     sets_seen: bool = False
+    cached: list[bool] = field(init=False)  # of `sections`: can be made of what the row keeps
+
+    def __post_init__(self) -> None:
+        self.cached = [is_cached(item.section) for item in self.sections]
 
     @classmethod
     def of(cls, command: Fetch, *, read_only: bool) -> "Items":
@@ -108,11 +112,11 @@ class _Message:
     values: list[bytes | Range | None]
 
 
-def _plan(row: MessageRow, sections: Sequence[BodyItem]) -> _Message:
+def _plan(row: MessageRow, items: Items) -> _Message:
     values: list[bytes | Range | None] = []
     table = None
-    for item in sections:
-        if row.fields is not None and is_cached(item.section):
+    for item, cached in zip(items.sections, items.cached, strict=True):
+        if cached and row.fields is not None:
             values.append(finish(item, row.prefix + row.fields))
         elif item.section == _WHOLE:
             values.append(clip((0, row.size), item.partial))
@@ -166,7 +170,7 @@ class _Fetching:
         await asyncio.sleep(0)
 
     async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
-        messages = [_plan(row, self._items.sections) for row in rows]
+        messages = [_plan(row, self._items) for row in rows]
         for start, end in contents.groups([message.wanted for message in messages]):
             part, group = picked.part(start, end), messages[start:end]
             if len(group) == 1 and group[0].wanted.length > _STREAMED:
@@ -215,10 +219,7 @@ class _Fetching:
                 lines.add(b"BODYSTRUCTURE %b", [row.bodystructure for row in rows])
             elif first:
                 first = False
-                if len(wanted) == len(static.ATTRIBUTES):
-                    lines.add(b"%b", [row.static for row in rows])
-                else:
-                    lines.add(b"%b", [static.cut(row.static, wanted) for row in rows])
+                lines.add(b"%b", static.cut((row.static for row in rows), wanted))
         return lines
 
     async def _encoded(self, lines: FetchRows, told: Sequence[int]) -> bytes:

@@ -91,7 +91,7 @@ async def _facts(session: Session, picked: Picked, places: Sequence[int]) -> lis
 
 
 async def _read_headers(session: Session, facts: Sequence[Facts]) -> None:
-    wanted = [Wanted(one.row, [_header_range(one, _table(one))]) for one in facts]
+    wanted = [Wanted(one.row, [_header_range(one)]) for one in facts]
     for start, end in contents.groups(wanted):
         loaded = await contents.load(session.node.blobs, wanted[start:end])
         for one, read in zip(facts[start:end], loaded, strict=True):
@@ -101,18 +101,17 @@ async def _read_headers(session: Session, facts: Sequence[Facts]) -> None:
 async def _matching_bodies(
     session: Session, test: Test, facts: Sequence[Facts]
 ) -> AsyncIterator[int]:
-    tables = [_table(one) for one in facts]
+    texts = [_texts(one) for one in facts]
     wanted = [
-        Wanted(one.row, [_header_range(one, table), *_text_ranges(one, table)])
-        for one, table in zip(facts, tables, strict=True)
+        Wanted(one.row, [_header_range(one), *(_range(one, part) for part in parts)])
+        for one, parts in zip(facts, texts, strict=True)
     ]
     for start, end in contents.groups(wanted):
         loaded = await contents.load(session.node.blobs, wanted[start:end])
         group = facts[start:end]
-        for one, table, read in zip(group, tables[start:end], loaded, strict=True):
-            header, *texts = read or [b""]
-            one.header = header
-            one.content = list(zip(_texts(table), texts, strict=False))
+        for one, parts, read in zip(group, texts[start:end], loaded, strict=True):
+            one.header, *contained = read or [b"", *(b"" for _ in parts)]
+            one.content = list(zip(parts, contained, strict=True))
         # Decoding and folding is what costs; other sessions go on meanwhile.
         matching, _ = await asyncio.to_thread(_answered, test, group)
         for one in group:
@@ -121,18 +120,15 @@ async def _matching_bodies(
             yield place
 
 
-def _table(facts: Facts) -> PartTable:
-    return PartTable.decode(facts.row.parts)
+def _texts(facts: Facts) -> list[Part]:
+    parts = PartTable.decode(facts.row.parts)
+    return [part for part in parts.leaves() if part.media_type.startswith("text/")]
 
 
-def _texts(table: PartTable) -> list[Part]:
-    return [part for part in table.leaves() if part.media_type.startswith("text/")]
+def _header_range(facts: Facts) -> Span:
+    return 0, len(facts.row.prefix) + PartTable.decode(facts.row.parts).parts[0].body
 
 
-def _header_range(facts: Facts, table: PartTable) -> Span:
-    return 0, len(facts.row.prefix) + table.parts[0].body
-
-
-def _text_ranges(facts: Facts, table: PartTable) -> list[Span]:
+def _range(facts: Facts, part: Part) -> Span:
     prefix = len(facts.row.prefix)
-    return [(prefix + part.body, prefix + part.end) for part in _texts(table)]
+    return prefix + part.body, prefix + part.end

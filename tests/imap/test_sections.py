@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap import static
+from imap.header_fields import header_fields
 from imap.protocol.fetch import BodyItem, FetchAttribute
 from imap.protocol.section import Section, SectionKind
-from imap.sections import clip, finish, header_fields, is_cached, locate, wanted_range
+from imap.sections import clip, finish, is_cached, locate, wanted_range
 from mailserver.mail.digest import digest
+from mailserver.mail.headers import select
 from mailserver.mail.parts import PartTable
 
 PREFIX = b"Return-Path: <>\r\nReceived: by us\r\n"
@@ -167,8 +169,41 @@ def test_header_fields(item: Section, expected: bytes | None) -> None:
 
 
 def test_a_message_that_is_all_header_gets_its_blank_line() -> None:
-    chosen = header_fields(section("HEADER.FIELDS", b"SUBJECT"), b"From: a@x\r\nSubject: y")
-    assert chosen == b"Subject: y\r\n\r\n"
+    header = b"From: a@x\r\nSubject: y"
+    assert header_fields(header, (b"SUBJECT",)) == b"Subject: y\r\n\r\n"
+    assert header_fields(header, (b"FROM",), others=True) == b"Subject: y\r\n\r\n"
+
+
+HEADERS = st.lists(
+    st.sampled_from(
+        [
+            b"From",
+            b"FROM",
+            b"To",
+            b"Fro",
+            b": ",
+            b" : ",
+            b":",
+            b" ",
+            b"\t",
+            b"\r\n",
+            b"\n",
+            b"x",
+            b"\r",
+        ]
+    ),
+    max_size=20,
+).map(b"".join)
+
+
+@given(HEADERS, st.sets(st.sampled_from([b"FROM", b"TO", b"FRO", b"X", b"", b"x :", b"."])))
+@settings(max_examples=500, deadline=None)
+def test_fields_are_those_that_select_finds(header: bytes, names: set[bytes]) -> None:
+    header += b"\r\n"
+    found = select(header, frozenset(name.lower() for name in names if name))
+    assert header_fields(header, tuple(names)) == found + b"\r\n"
+    many = (*names, *(b"N%d" % n for n in range(60)))
+    assert header_fields(header, many) == found + b"\r\n"
 
 
 def test_only_fields_that_are_kept_can_come_from_the_row() -> None:
@@ -319,7 +354,8 @@ STATIC = b'INTERNALDATE "07-Jul-1996 02:44:25 -0700" RFC822.SIZE 44 ENVELOPE %b'
     ],
 )
 def test_static_items_are_cut(wanted: set[FetchAttribute], expected: bytes) -> None:
-    assert static.cut(STATIC % b'("x ENVELOPE (")', frozenset(wanted)) == expected
+    statics = [STATIC % b'("x ENVELOPE (")'] * 2
+    assert static.cut(statics, frozenset(wanted)) == [expected] * 2
 
 
 @pytest.mark.parametrize(
