@@ -36,11 +36,18 @@ async def _while_ours(
     connection: "asyncpg.Connection[asyncpg.Record]", work: Callable[[], Awaitable[None]]
 ) -> None:
     task = asyncio.ensure_future(work())
+    lost = asyncio.Event()
+    # At once when the server ends the connection; the proof finds one that fell silent.
+    connection.add_termination_listener(lambda _: lost.set())
+    waiting = asyncio.ensure_future(lost.wait())
     try:
-        while not task.done():
-            await asyncio.wait([task], timeout=_PROOF)
-            await connection.fetchval("SELECT 1", timeout=_PROOF)
-        await task
+        while not task.done() and not lost.is_set():
+            await asyncio.wait([task, waiting], timeout=_PROOF, return_when=asyncio.FIRST_COMPLETED)
+            if not lost.is_set():
+                await connection.fetchval("SELECT 1", timeout=_PROOF)
+        if task.done():
+            await task
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        waiting.cancel()
+        await asyncio.gather(task, waiting, return_exceptions=True)

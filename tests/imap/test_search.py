@@ -71,7 +71,7 @@ async def opened(client: Client) -> Client:
     two = message("=?utf-8?q?Gr=C3=BC=C3=9Fe?= from\r\n Cologne", extra=ALTERNATIVE, body=PARTS)
     three = message("no date", date="soon", extra="Cc: Bob <bob@example.test>\r\n")
     four = message("late", date="Wed, 25 Nov 2026 01:00:00 +0900", extra="X-Spam: no\r\n")
-    five = message("large", body="needless\r\n" * 8000)
+    five = message("large\r\n and folded", body="needless\r\n" * 8000)
     six = b"Subject: bare\r\nBcc: hidden@example.test\r\n\r\n"
     await client.deliver(one, date=datetime(2026, 11, 20, 12, tzinfo=UTC))
     await client.deliver(two, date=datetime(2026, 11, 21, 12, tzinfo=UTC))
@@ -119,6 +119,7 @@ ANSWERS = {
     "SENTBEFORE 1-Jan-2030": "1 2 4 5",  # 3 and 6 name no date
     "NOT SENTBEFORE 1-Jan-2030": "3 6",
     "SUBJECT friday": "1",
+    'SUBJECT "large and"': "5",
     'SUBJECT "GRÜSSE FROM COLOGNE"': "",  # sharp s has no simple capital
     'SUBJECT "grüße from cologne"': "2",
     'FROM "ann <ANN@"': "1 2 3 4 5",

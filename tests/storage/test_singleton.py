@@ -13,7 +13,6 @@ async def test_work_goes_on_in_one_process_when_the_holder_loses_its_connection(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_TRY_AGAIN", 0.05)
-    monkeypatch.setattr(module, "_PROOF", 0.05)
     running: list[str] = []
     started = asyncio.Queue[str]()
 
@@ -28,7 +27,7 @@ async def test_work_goes_on_in_one_process_when_the_holder_loses_its_connection(
     tasks = [asyncio.create_task(singleton(dsn, 7, lambda n=n: work(n))) for n in "ab"]
     database = await Database.open(dsn, connections=1, timeout=5)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for _ in range(4):
                 name = await started.get()
                 await asyncio.sleep(0.15)

@@ -39,9 +39,16 @@ class Server:
     """Starts, stops, kills; `output` is every line it printed."""
 
     def __init__(
-        self, data: Path, *, roles: Sequence[str] = (), workers: int = 2, **settings: str
+        self,
+        data: Path,
+        *,
+        roles: Sequence[str] = (),
+        workers: int = 2,
+        command: Sequence[str] = (COMMAND,),
+        **settings: str,
     ) -> None:
         self.data = data
+        self.command = command  # how `mailserver` is run
         self.ports = dict(zip(DOORS, free_ports(len(DOORS)), strict=True))
         self.roles = roles
         self.environment = {
@@ -77,7 +84,7 @@ class Server:
         self._lines = queue.Queue()
         roles = ["--role", ",".join(self.roles)] if self.roles else []
         self.process = subprocess.Popen(
-            [COMMAND, "serve", *roles],
+            [*self.command, "serve", *roles],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -145,7 +152,7 @@ class Server:
     def cli(self, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `mailserver ARGUMENTS` with this server's settings."""
         return subprocess.run(
-            [COMMAND, *arguments],
+            [*self.command, *arguments],
             env=self.environment,
             input=input,
             capture_output=True,

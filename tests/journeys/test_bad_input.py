@@ -1,0 +1,285 @@
+"""Bad input at the doors of a whole server with one worker: clear errors, the same process, memory.
+
+What a server may not refuse, broken messages, is stored as it is, and IMAP can show it.
+"""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from imaplib import IMAP4
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.broken_mail import BROKEN
+from tests.support.letters import BOB, assert_untouched, found, reading, trusting
+from tests.support.server import Server, running
+
+LIMIT = 4 << 20  # bytes of a message: settings of this server
+MOST = 128 << 20  # bytes that the worker may grow by at its peak, over all of these tests
+FLOOD = 1 << 20  # bytes that one client sends without saying anything
+CLIENTS = 50  # who do so at the same time
+
+
+@dataclass(slots=True)
+class Wire:
+    """A client that sends octets."""
+
+    sock: socket.socket
+    got: bytes = b""
+
+    def send(self, data: bytes) -> None:
+        # Refused and closed in the middle: what the server said is still to be read.
+        with suppress(ConnectionError, ssl.SSLError):
+            self.sock.sendall(data)
+
+    def until(self, pattern: bytes) -> bytes:
+        """The line that begins with `pattern`; b"" when the server closes before."""
+        while True:
+            *lines, self.got = self.got.split(b"\r\n")
+            for index, line in enumerate(lines):
+                if re.match(pattern, line):
+                    self.got = b"\r\n".join([*lines[index + 1 :], self.got])
+                    return line
+            try:
+                data = self.sock.recv(1 << 16)
+            except ConnectionError:
+                data = b""
+            if not data:
+                return b""
+            self.got += data
+
+
+@contextmanager
+def connected(port: int, *, tls: bool = False) -> Iterator[Wire]:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+        if tls:
+            with trusting().wrap_socket(plain) as sock:
+                yield Wire(sock)
+        else:
+            yield Wire(plain)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One worker, so that it is known who has to survive; memory is measured over all tests."""
+    settings = {
+        "MAILSERVER__SMTP__MAX_MESSAGE_SIZE": str(LIMIT),
+        "MAILSERVER__IMAP__MAX_LITERAL": str(LIMIT),
+    }
+    with running(tmp_path_factory.mktemp("bad") / "var", workers=1, **settings) as started:
+        [worker] = started.workers()
+        before = worker.memory_info().rss
+        yield started
+        assert started.workers() == [worker]
+        grown = peak(worker) - before
+        assert grown < MOST, f"{grown >> 20} MB more at its peak"
+        assert started.stop() == 0
+        assert not any("Traceback" in line for line in started.output)
+
+
+def peak(process: psutil.Process) -> int:
+    """The most memory that a process ever had, in bytes (proc(5): VmHWM)."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    found_at = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found_at
+    return int(found_at[1]) * 1024
+
+
+@pytest.fixture(autouse=True)
+def worker(server: Server) -> Iterator[psutil.Process]:
+    """The worker before, the same one after."""
+    [before] = server.workers()
+    yield before
+    assert server.workers() == [before]
+    with connected(server.ports["smtp"]) as wire:
+        assert wire.until(b"220 ")
+    with connected(server.ports["imap"]) as wire:
+        assert wire.until(rb"\* OK ")
+
+
+# ── SMTP ────────────────────────────────────────────────────────────────────────────────────
+
+HELLO = b"EHLO client.test\r\n"
+ENVELOPE = b"MAIL FROM:<ann@elsewhere.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n"
+
+AT_SMTP = {
+    "line of 1 MB": (b"NOOP " + b"x" * FLOOD + b"\r\n", rb"500 5\.5\.[26] "),
+    "NUL": (b"NO\0OP\r\n", rb"50[01] 5\.5\.[0-9] "),
+    "bare LF": (b"NOOP\nNOOP\r\n", rb"50[01] 5\.5\.[0-9] "),
+    "bare CR": (b"NOOP \rNOOP\r\n", rb"(50[01]|250) "),
+    "larger than allowed, as it says": (
+        HELLO + b"MAIL FROM:<ann@elsewhere.test> SIZE=%d\r\n" % (LIMIT + 1),
+        rb"552 5\.3\.4 ",
+    ),
+    "larger than allowed": (
+        HELLO + ENVELOPE + b"x" * 76 * 1024 + (b"y" * 998 + b"\r\n") * (LIMIT // 1000) + b".\r\n",
+        rb"552 5\.3\.4 ",
+    ),
+    "mail before hello": (ENVELOPE, rb"503 5\.5\.1 "),
+    "unknown command": (HELLO + b"XYZZY\r\n", rb"500 5\.5\.[12] "),
+    "8 bits in a mailbox name": (HELLO + b"MAIL FROM:<\xff\xfe@x.test>\r\n", rb"55?[0-9]+ 5\."),
+    "UTF-8 without SMTPUTF8": (
+        HELLO + "MAIL FROM:<grüße@elsewhere.test>\r\n".encode(),
+        rb"5[05][0-9] 5\.[0-9]\.[0-9] ",
+    ),
+    "bare LF in a message": (
+        HELLO + ENVELOPE + b"Subject: x\r\n\r\nline\n.\nMAIL FROM:<a@b.test>\r\n.\r\n",
+        rb"5[05][0-9] 5\.[0-9]\.[0-9]+ ",
+    ),
+    "bytes of no protocol": (bytes(range(128, 256)) * 100 + b"\r\n", rb"500 "),
+}
+
+
+@pytest.mark.parametrize("name", AT_SMTP)
+def test_smtp_says_what_is_wrong(server: Server, name: str) -> None:
+    sent, wanted = AT_SMTP[name]
+    with connected(server.ports["smtp"]) as wire:
+        assert wire.until(b"220 ")
+        wire.send(sent)
+        assert wire.until(wanted), wire.got
+        # The session goes on: nothing of what was sent is taken for a command.
+        wire.send(b"NOOP\r\nQUIT\r\n")
+        assert wire.until(b"250 2")
+        assert wire.until(b"221 ")
+
+
+def test_smtp_ends_with_who_says_nothing_but_nonsense(server: Server) -> None:
+    with connected(server.ports["smtp"]) as wire:
+        assert wire.until(b"220 ")
+        wire.send(bytes(range(256)) * 100)
+        assert wire.until(b"421 ")
+        assert wire.until(b"never said") == b""
+
+
+def test_smtp_lines_without_an_end_are_not_kept(server: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(CLIENTS):
+            wire = stack.enter_context(connected(server.ports["smtp"]))
+            assert wire.until(b"220 ")
+            wire.send(b"x" * 2 * FLOOD)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_message_by_smtp_is_stored_as_it_is(server: Server, name: str) -> None:
+    message = BROKEN[name]
+    with connected(server.ports["smtp"]) as wire:
+        wire.send(HELLO + ENVELOPE)
+        assert wire.until(b"354 ")
+        wire.send(message.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        assert wire.until(rb"250 2\.0\.0 "), wire.got
+    with reading(server, BOB) as client:
+        stored = found(client, "INBOX", "HEADER", "Message-ID", f"<{name}@")[-1]
+    assert_untouched(stored, message)
+
+
+# ── IMAP ────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def at_imap(server: Server, *, login: bool) -> Iterator[Wire]:
+    """A client of IMAP, before or after login."""
+    with connected(server.ports["imaps"], tls=True) as wire:
+        assert wire.until(rb"\* OK ")
+        if login:
+            wire.send(b"l LOGIN %b %b\r\n" % (BOB.encode(), server.logins[BOB].encode()))
+            assert wire.until(b"l OK ")
+            wire.send(b"s SELECT INBOX\r\n")
+            assert wire.until(b"s OK ")
+        yield wire
+
+
+AT_IMAP = {
+    "line of 1 MB": (b"a NOOP " + b"x" * FLOOD + b"\r\n", rb"(a|\*) (BAD|NO) "),
+    "NUL": (b"a NO\0OP\r\n", rb"(a|\*) BAD "),
+    "NUL in a string": (b'a SELECT "IN\0BOX"\r\n', rb"(a|\*) BAD "),
+    "bare LF": (b"a NOOP\nb NOOP\r\n", rb"(a|\*) (BAD|OK) "),
+    "unknown command": (b"a XYZZY\r\n", rb"a BAD "),
+    "no tag": (b"NOOP\r\n", rb"(\*|NOOP) BAD "),
+    "tag of 1 KB": (b"a" * 1024 + b" XYZZY\r\n", rb"(a+|\*) BAD "),
+    "8 bits in a mailbox name": (b'a CREATE "\xff\xfe"\r\n', rb"a (BAD|NO) "),
+    "8 bits in an atom": (b"a CREATE \xff\xfe\r\n", rb"(a|\*) (BAD|NO) "),
+    "broken modified UTF-7": (b'a CREATE "&&&-"\r\n', rb"a (BAD|NO) "),
+    "literal larger than allowed": (b"a APPEND INBOX {%d}\r\n" % (LIMIT + 1), rb"a (NO|BAD) "),
+    "literal of 20 digits": (b"a APPEND INBOX {99999999999999999999}\r\n", rb"a (NO|BAD) "),
+    "literal in place of a command": (b"a {5}\r\n", rb"a BAD |\+ "),
+    "parentheses 10,000 deep": (
+        b"a SEARCH " + b"(" * 10_000 + b"ALL" + b")" * 10_000 + b"\r\n",
+        rb"a BAD ",
+    ),
+    "NOT 10,000 times": (b"a SEARCH " + b"NOT " * 10_000 + b"ALL\r\n", rb"a (BAD|OK) "),
+    "sets of everything": (b"a FETCH " + b"1:*," * 10_000 + b"1 FLAGS\r\n", rb"a (BAD|OK|NO) "),
+    "number too large": (b"a UID FETCH 99999999999999 FLAGS\r\n", rb"a BAD "),
+    "bytes of no protocol": (bytes(range(14, 256)) * 100 + b"\r\n", rb"(\S+) (BAD|NO) "),
+}
+
+
+@pytest.mark.parametrize("name", AT_IMAP)
+def test_imap_says_what_is_wrong(server: Server, name: str) -> None:
+    sent, wanted = AT_IMAP[name]
+    with at_imap(server, login=True) as wire:
+        wire.send(sent)
+        answer = wire.until(wanted)
+        assert answer, wire.got
+        if answer.startswith(b"+ "):
+            wire.send(b"12345\r\n")
+        wire.send(b"z NOOP\r\n")
+        assert wire.until(b"z OK ")
+
+
+BEFORE_LOGIN = {
+    "literal before login": (b"a LOGIN {100000}\r\n", rb"a (BAD|NO) "),
+    "literal+ before login": (b"a LOGIN {100000+}\r\n" + b"x" * 100_000, rb"(a|\*) (BAD|NO|BYE) "),
+    "message before login": (b"a APPEND INBOX {%d}\r\n" % LIMIT, rb"a (BAD|NO) "),
+    "line of 1 MB before login": (b"a LOGIN " + b"x" * FLOOD + b"\r\n", rb"(a|\*) (BAD|BYE) "),
+    "command before login": (b"a SELECT INBOX\r\n", rb"a BAD |a NO "),
+    "another protocol": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", rb"(GET|\*) (BAD|BYE) "),
+}
+
+
+@pytest.mark.parametrize("name", BEFORE_LOGIN)
+def test_imap_before_login(server: Server, name: str) -> None:
+    sent, wanted = BEFORE_LOGIN[name]
+    with at_imap(server, login=False) as wire:
+        wire.send(sent)
+        assert wire.until(wanted), wire.got
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", b"a NOOP ", b"a LOGIN {999999999+}\r\n", b"a APPEND INBOX {999999999+}\r\n"]
+)
+def test_imap_input_that_never_ends_is_not_kept(server: Server, beginning: bytes) -> None:
+    with ExitStack() as stack:
+        for number in range(CLIENTS):
+            wire = stack.enter_context(at_imap(server, login=number % 2 == 0))
+            wire.send(beginning + b"x" * 2 * FLOOD)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_message_can_be_shown(server: Server, name: str) -> None:
+    message = BROKEN[name]
+    with reading(server, BOB) as client:
+        client.create("Broken")
+        if name == "nul":  # RFC 3501 §9: a literal is of CHAR8, which leaves NUL out
+            with pytest.raises(IMAP4.error, match="NUL"):
+                client.append("Broken", "", "", message)
+            return
+        status, answer = client.append("Broken", "", "", message)
+        assert status == "OK", answer
+        assert found(client, "Broken", "HEADER", "Message-ID", f"<{name}@") == [message]
+        [exists] = client.select("Broken")[1]
+        number = exists.decode()
+        parts = "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE)"
+        lines = client.fetch(number, parts)[1]
+        shown = b"".join(b"".join(line) if isinstance(line, tuple) else line for line in lines)
+        assert b" BODYSTRUCTURE (" in shown
+        assert b"RFC822.SIZE %d" % len(message) in shown
+        for section in ("HEADER", "TEXT", "1", "1.MIME", "HEADER.FIELDS (SUBJECT CC X-FIELD)"):
+            assert client.fetch(number, f"(BODY.PEEK[{section}])")[0] == "OK"
+        assert client.search(None, "TEXT", "innermost")[0] == "OK"
+        status, answer = client.store(number, "+FLAGS", "(\\Flagged)")
+        assert status == "OK", answer
