@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+_LINE = 4096  # octets: a tagged OK may carry the list of capabilities
+
 _WORDS = [
     "".join(random.Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=3 + n % 9))
     for n in range(20_000)
@@ -189,7 +191,7 @@ class ImapClient:
             if not count:
                 raise RuntimeError(f"connection lost in {tag!r}")
             total += count
-            tail = (tail + bytes(view[max(0, count - 300) : count]))[-400:]
+            tail = (tail + bytes(view[max(0, count - _LINE) : count]))[-_LINE:]
             if tail.endswith(b"\r\n") and (marker in tail or tail.startswith(tag + b" ")):
                 if tag + b" OK" not in tail:
                     raise RuntimeError(tail.decode("ascii", "replace"))

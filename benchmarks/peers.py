@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.postfix import master_services
+
 USER = "user{}@example.test"
 PASSWORD = "secret"
 
@@ -110,7 +112,7 @@ def postfix(folder: Path, *, lmtp: Path | None = None) -> Iterator[Peer]:
         maillog_file_prefixes = /var
         """
     (config / "main.cf").write_text(textwrap.dedent(main) + route + "\n")
-    (config / "master.cf").write_text(_master(port))
+    (config / "master.cf").write_text(master_services(port))
     command = ["/usr/sbin/postfix", "-c", str(config)]
     subprocess.run([*command, "start"], check=True, capture_output=True)
     try:
@@ -127,35 +129,6 @@ def empty_queue(peer: Peer) -> None:
     subprocess.run(
         ["/usr/sbin/postsuper", "-c", config, "-d", "ALL"], check=True, capture_output=True
     )
-
-
-def _master(port: int) -> str:
-    services = f"""\
-        127.0.0.1:{port} inet n - n - 100 smtpd
-        pickup unix n - n 60 1 pickup
-        cleanup unix n - n - 0 cleanup
-        qmgr unix n - n 300 1 qmgr
-        tlsmgr unix - - n 1000? 1 tlsmgr
-        rewrite unix - - n - - trivial-rewrite
-        bounce unix - - n - 0 bounce
-        defer unix - - n - 0 bounce
-        trace unix - - n - 0 bounce
-        verify unix - - n - 1 verify
-        flush unix n - n 1000? 0 flush
-        proxymap unix - - n - - proxymap
-        smtp unix - - n - - smtp
-        relay unix - - n - - smtp
-        error unix - - n - - error
-        retry unix - - n - - error
-        discard unix - - n - - discard
-        local unix - n n - - local
-        virtual unix - n n - - virtual
-        lmtp unix - - n - - lmtp
-        anvil unix - - n - 1 anvil
-        scache unix - - n - 1 scache
-        postlog unix-dgram n - n - 1 postlogd
-        """
-    return textwrap.dedent(services)
 
 
 @contextmanager

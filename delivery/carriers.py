@@ -42,6 +42,9 @@ class Remote:
     async def close(self) -> None:
         await self._connection.close()
 
+    def abort(self) -> None:
+        self._connection.abort()
+
 
 class Local:
     """Carries jobs into our own mailboxes."""
@@ -56,6 +59,9 @@ class Local:
         return [await place(self._node, job.letter, r.address) for r in job.recipients]
 
     async def close(self) -> None:
+        """Nothing is open."""
+
+    def abort(self) -> None:
         """Nothing is open."""
 
 

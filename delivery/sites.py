@@ -44,6 +44,9 @@ class Carrier(Protocol):
     async def close(self) -> None:
         """Say goodbye."""
 
+    def abort(self) -> None:
+        """Drop the connection."""
+
 
 Spawn = Callable[[Coroutine[None, None, None]], "asyncio.Task[None]"]
 Opener = Callable[[Route], Awaitable[Carrier | Outcome]]
@@ -112,32 +115,37 @@ class Sites:
         carrier: Carrier | None = None
         try:
             while site.jobs and not self._stopped:
-                carrier = await self._next(site, carrier)
+                if carrier is None or not carrier.usable:
+                    carrier = await self._reached(site)
+                if carrier is not None and site.jobs:  # another lane may have taken the last one
+                    await self._carry(carrier, site.jobs.popleft())
             return carrier
+        except asyncio.CancelledError:
+            if carrier is not None:
+                carrier.abort()
+            raise
         finally:
             site.lanes -= 1
             if not site.jobs and not site.lanes:
                 self._sites.pop(site.route.site, None)
 
-    async def _next(self, site: _Site, carrier: Carrier | None) -> Carrier | None:
-        """Carry one job; gives the carrier to go on with."""
-        if carrier is None or not carrier.usable:
-            opened = await self._opened(site.route)
-            if isinstance(opened, Outcome):
-                jobs = list(site.jobs)
-                site.jobs.clear()
-                await self._finish(jobs, [[opened] * len(job.recipients) for job in jobs])
-                return None
-            carrier = opened
-        if site.jobs:  # another lane may have taken the last one meanwhile
-            job = site.jobs.popleft()
-            try:
-                outcomes = await self._carried(carrier, job)
-            except asyncio.CancelledError:
-                job.letter.release()
-                raise
-            await self._finish([job], [outcomes])
-        return carrier
+    async def _reached(self, site: _Site) -> Carrier | None:
+        """A carrier to the site; when none of its hosts can be reached all its jobs fail."""
+        opened = await self._opened(site.route)
+        if not isinstance(opened, Outcome):
+            return opened
+        jobs = list(site.jobs)
+        site.jobs.clear()
+        await self._finish(jobs, [[opened] * len(job.recipients) for job in jobs])
+        return None
+
+    async def _carry(self, carrier: Carrier, job: Job) -> None:
+        try:
+            outcomes = await self._carried(carrier, job)
+        except asyncio.CancelledError:
+            job.letter.release()
+            raise
+        await self._finish([job], [outcomes])
 
     async def _opened(self, route: Route) -> Carrier | Outcome:
         try:

@@ -39,7 +39,7 @@ def _render(entity: Entity, lines: dict[int, int]) -> tuple[bytes, bytes]:
     elif entity.kind is Kind.MESSAGE:
         # body-type-msg adds envelope, structure and size in lines of the message inside
         inner = entity.children[0]
-        basic = b"%b %d %b" % (media.basic, size, envelope(inner.fields).wire)
+        basic = b"%b %d %b" % (media.basic, size, envelope(inner.fields))
         body, structure = _render(inner, lines)
         count = lines[entity.end] - lines[entity.body]
         return (

@@ -9,29 +9,20 @@ import mmap
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailserver.mail.address_list import EnvelopeAddress
 from mailserver.mail.bodystructure import render
-from mailserver.mail.charsets import decode
 from mailserver.mail.dates import parse_date
 from mailserver.mail.envelope import envelope
-from mailserver.mail.headers import decode_words
 from mailserver.mail.media import FieldValues
 from mailserver.mail.parts import Part, PartTable
 from mailserver.mail.structure import CACHED_FIELDS as CACHED_FIELDS
 from mailserver.mail.structure import MAX_HEADER, Entity, scan
-from mailserver.mail.subject import base_subject
-from mailserver.mail.text import fold
 
 MAX_FIELDS = 32 * 1024  # bytes of cached header fields
-MAX_KEY = 250  # characters of a sort key
 
 
 @dataclass(slots=True)
 class Digest:
-    """What one pass over a message finds. The bytes are IMAP wire format (RFC 3501 §7.4.2, §9).
-
-    Text holds no NUL and no lone surrogate.
-    """
+    """What one pass over a message finds. The bytes are IMAP wire format (RFC 3501 §7.4.2, §9)."""
 
     size: int  # octets of the message as received, without prefix
     envelope: bytes
@@ -40,49 +31,28 @@ class Digest:
     fields: bytes | None  # raw CACHED_FIELDS in order; None if they are not complete here
     parts: bytes  # PartTable.decode reads it
     sent: datetime | None  # the Date field, in the zone it was written
-    subject: str  # decoded, "" if none
-    base_subject: str  # RFC 5256 §2.1, folded for comparison
-    sort_from: str  # RFC 5256 §3: mailbox of the first address, folded; "" if none
-    sort_to: str
-    sort_cc: str
-    message_id: bytes | None  # as written, unfolded
 
 
 def digest(message: bytes | mmap.mmap) -> Digest:
     """Digest a message as received (without prefix); CPU only, about 0.1 ms for common mail."""
     root, cached = scan(message)
-    head = envelope(root.fields)
     body, structure = render(message, root)
     fields = b"".join([raw + b"\n" for raw in cached])
     date = _first(root.fields, b"date")
-    subject = decode_words(_first(root.fields, b"subject") or b"")
     return Digest(
         len(message),
-        head.wire,
+        envelope(root.fields),
         body,
         structure,
         fields if len(fields) <= MAX_FIELDS and root.body <= MAX_HEADER else None,
         PartTable(_rows(root, [])).encode(),
         None if date is None else parse_date(date),
-        subject,
-        fold(base_subject(subject))[:MAX_KEY],
-        _sort_key(head.from_),
-        _sort_key(head.to),
-        _sort_key(head.cc),
-        _first(root.fields, b"message-id"),
     )
 
 
 def _first(fields: FieldValues, name: bytes) -> bytes | None:
     values = fields.get(name)
     return None if values is None else values[0]
-
-
-def _sort_key(rows: list[EnvelopeAddress]) -> str:
-    mailbox = rows[0].mailbox if rows else None
-    if mailbox is None:
-        return ""
-    return fold(decode(mailbox[:MAX_KEY]))[:MAX_KEY]
 
 
 def _rows(entity: Entity, rows: list[Part]) -> list[Part]:

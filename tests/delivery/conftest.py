@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from delivery.worker import Worker
 from mailserver.node import Node
 from mailserver.settings import Delivery
 from tests.support.dns_server import DnsServer, serve_dns
 from tests.support.node import open_node, settings_for
+from tests.support.outbound import working
 from tests.support.remote_mx import free_port
 
 
@@ -49,3 +51,9 @@ def delivery(dns_server: DnsServer, smtp_port: int) -> Delivery:
 async def node(dsn: str, tmp_path: Path, delivery: Delivery) -> AsyncIterator[Node]:
     async with open_node(dsn, settings_for(tmp_path, delivery=delivery)) as opened:
         yield opened
+
+
+@pytest.fixture
+async def worker(node: Node) -> AsyncIterator[Worker]:
+    async with working(node) as running:
+        yield running

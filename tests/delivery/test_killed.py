@@ -13,9 +13,9 @@ import msgspec
 from mailserver.node import Node
 from mailserver.settings import Delivery
 from mailserver.storage.queue import WAITING
-from tests.delivery.test_worker import MX, submit, until
 from tests.support.dns_server import DnsServer
 from tests.support.node import open_node, settings_for
+from tests.support.outbound import MX, submit, until
 from tests.support.remote_mx import remote_mx
 
 _MESSAGES = 300

@@ -56,6 +56,9 @@ class Host:
         await asyncio.sleep(self.goodbye)
         self.open -= 1
 
+    def abort(self) -> None:
+        self.open -= 1
+
     async def settle(self, jobs: list[Job], outcomes: list[list[Outcome]]) -> None:
         for one, (outcome,) in zip(jobs, outcomes, strict=True):
             self.settled[one.letter.message.id] = outcome
@@ -128,3 +131,15 @@ async def test_nothing_is_begun_after_stop() -> None:
         await asyncio.sleep(0.05)
         await opened.stop(1)
         assert list(host.settled) == [0]  # the one that was under way
+
+
+async def test_lane_that_is_cancelled_drops_its_connection() -> None:
+    host = Host(seconds=60)
+    async with sites(host) as opened:
+        opened.add(ROUTE, [job(1)])
+        async with asyncio.timeout(5):
+            while not host.open:
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
+        await opened.stop(0.01)
+    assert (host.opened, host.open, host.settled) == (1, 0, {})

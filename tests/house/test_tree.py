@@ -7,7 +7,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 500  # lines of a Python file
-LONGEST_TEST = 750  # a test file is read one test at a time
 
 
 def _files() -> list[Path]:
@@ -30,8 +29,7 @@ def test_no_python_file_is_too_long_to_read() -> None:
         for path in _files()
         if path.suffix == ".py"
     }
-    longest = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lengths}
-    assert {name: lines for name, lines in lengths.items() if lines > longest[name]} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
 
 
 def test_mirrored_test_folders_are_no_packages() -> None:

@@ -54,9 +54,6 @@ def _check(message: bytes) -> None:
     assert found.size == len(message)
     for wire in (found.envelope, found.body, found.bodystructure):
         assert _skip_imap_value(wire, 0) == len(wire)
-    for text in (found.subject, found.base_subject, found.sort_from, found.sort_to, found.sort_cc):
-        assert "\0" not in text
-        text.encode()
     table = PartTable.decode(found.parts)
     ancestors: list[tuple[int, int]] = []
     for part in table.parts:
@@ -251,20 +248,11 @@ def test_cached_fields_are_raw_in_order_and_complete_or_none() -> None:
     assert digest(b"X: " + b"x" * MAX_HEADER + b"\r\nSubject: y\r\n\r\n").fields is None
 
 
-def test_keys() -> None:
-    found = digest(
-        b"Date: Wed, 17 Jul 1996 02:23:25 +0200\r\nSubject: =?utf-8?q?Re:_[l]_caf=C3=A9?=\r\n"
-        b'From: X <Alice@b>, c@d\r\nTo: Group: "B b"@x;\r\nCc: =?utf-8?q?x?= <\xc3\xa4@b>\r\n'
-        b"Message-ID:\r\n <a@b>\r\n\r\n"
-    )
+def test_the_date_is_the_moment_of_the_date_field_or_none() -> None:
+    found = digest(b"Date: Wed, 17 Jul 1996 02:23:25 +0200\r\nSubject: x\r\n\r\n")
     assert found.sent is not None
     assert found.sent.astimezone(UTC) == datetime(1996, 7, 17, 0, 23, 25, tzinfo=UTC)
-    assert found.subject == "Re: [l] café"
-    assert found.base_subject == "CAFE\u0301"
-    assert (found.sort_from, found.sort_to, found.sort_cc) == ("ALICE", "GROUP", "A\u0308")
-    assert found.message_id == b"<a@b>"
-    nothing = digest(b"Date: never\r\n\r\n")
-    assert (nothing.sent, nothing.subject, nothing.message_id) == (None, "", None)
+    assert digest(b"Date: never\r\n\r\n").sent is None
 
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=80)

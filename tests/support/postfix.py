@@ -85,7 +85,7 @@ def _configure(running: Postfix, relay: int) -> None:
     (folder / "certificate.pem").write_bytes(made.certificate)
     (folder / "key.pem").write_bytes(made.private_key)
     (folder / "config" / "main.cf").write_text(_main(folder, relay))
-    (folder / "config" / "master.cf").write_text(_master(running.port))
+    (folder / "config" / "master.cf").write_text(master_services(running.port))
 
 
 def _main(folder: Path, relay: int) -> str:
@@ -129,7 +129,8 @@ def _main(folder: Path, relay: int) -> str:
         """)
 
 
-def _master(port: int) -> str:
+def master_services(port: int) -> str:
+    """master.cf of a Postfix that listens on loopback at `port` only."""
     return textwrap.dedent(f"""\
         127.0.0.1:{port} inet n - n - - smtpd
         pickup unix n - n 1 1 pickup
@@ -148,6 +149,7 @@ def _master(port: int) -> str:
         error unix - - n - - error
         retry unix - - n - - error
         virtual unix - n n - - virtual
+        lmtp unix - - n - - lmtp
         anvil unix - - n - 1 anvil
         scache unix - - n - 1 scache
         postlog unix-dgram n - n - 1 postlogd
