@@ -14,6 +14,7 @@ from mailserver.storage.blobs import BlobMissing, Blobs
 from mailserver.storage.messages import MessageRow
 
 _SMALL = 32 * 1024  # bytes: reading more of a message than was asked for costs less than a query
+_GAP = 4 * 1024  # bytes: the same, between two ranges
 BATCH = 2 << 20  # bytes read at once, but for a message that alone needs more
 
 log = logger("imap")
@@ -120,7 +121,27 @@ async def _read_many(blobs: Blobs, blob_ids: list[int]) -> dict[int, bytes]:
 
 
 async def _read_ranges(blobs: Blobs, one: Wanted) -> list[bytes] | None:
+    pieces: dict[Range, bytes] = {}
     try:
-        return [await read(blobs, one.row, span) for span in one.ranges]
+        for (start, end), spans in _together(one.ranges):
+            content = await read(blobs, one.row, (start, end))
+            pieces.update({span: content[span[0] - start : span[1] - start] for span in spans})
     except (BlobMissing, ObjectMissing):
         return None
+    return [pieces[span] for span in one.ranges]
+
+
+def _together(ranges: Sequence[Range]) -> Iterator[tuple[Range, list[Range]]]:
+    """Ranges that lie near each other, and the range to read for them."""
+    start = end = 0
+    near: list[Range] = []
+    for span in sorted(ranges):
+        if near and span[0] > end + _GAP:
+            yield (start, end), near
+            near = []
+        if not near:
+            start = end = span[0]
+        end = max(end, span[1])
+        near.append(span)
+    if near:
+        yield (start, end), near

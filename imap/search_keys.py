@@ -36,7 +36,7 @@ from imap.protocol.search import (
 from imap.search_tree import Asked, Facts, Inverted, Joined, Marked, Stage, Test
 from mailserver.mail.digest import CACHED_FIELDS
 from mailserver.mail.headers import decode_words, fields, unfold
-from mailserver.mail.text import fold, header_text, part_text
+from mailserver.mail.text import What, fold, header_text, stretch_text
 from mailserver.storage.keywords import SYSTEM_BITS, keyword_mask
 
 
@@ -165,14 +165,18 @@ def _header(name: bytes, needle: str) -> Asked:
 
 
 def _text(scope: TextScope, needle: str) -> Asked:
-    """BODY: a text part holds the needle; TEXT: that or a header field, with its name."""
+    """BODY: what is read in the body holds the needle, headers of messages within it included.
+
+    TEXT: that, or the header with its field names, or the header of a part (a file's name).
+    """
     plain = _plain(needle)
+    everywhere = scope is TextScope.TEXT
 
     def answer(facts: Facts) -> bool | None:
         if facts.content is None:
             return None
-        return (scope is TextScope.TEXT and in_header(facts.header or b"")) or _in_parts(
-            facts, needle
+        return (everywhere and in_header(facts.header or b"")) or _in_body(
+            facts, needle, parts_too=everywhere
         )
 
     def in_header(header: bytes) -> bool:
@@ -183,13 +187,13 @@ def _text(scope: TextScope, needle: str) -> Asked:
     return Asked(answer, Stage.BODY)
 
 
-def _in_parts(facts: Facts, needle: str) -> bool:
+def _in_body(facts: Facts, needle: str, *, parts_too: bool) -> bool:
     if not needle:
         return True  # also in a message without text
-    for place, (part, raw) in enumerate(facts.content or ()):
+    for place, (stretch, raw) in enumerate(facts.content or ()):
         if place == len(facts.texts):
-            facts.texts.append(fold(part_text(raw, part)))
-        if needle in facts.texts[place]:
+            facts.texts.append(fold(stretch_text(raw, stretch)))
+        if needle in facts.texts[place] and (parts_too or stretch.what is not What.MIME):
             return True
     return False
 

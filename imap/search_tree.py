@@ -13,7 +13,7 @@ from enum import IntEnum
 from itertools import compress
 from typing import Protocol
 
-from mailserver.mail.parts import Part
+from mailserver.mail.text import Stretch
 from mailserver.storage.messages import MessageRow
 
 
@@ -33,7 +33,7 @@ class Facts:
     place: int  # in the columns
     row: MessageRow
     header: bytes | None = None  # as served
-    content: list[tuple[Part, bytes]] | None = None  # text parts, as they stand in the message
+    content: list[tuple[Stretch, bytes]] | None = None  # what is text, as it stands
     texts: list[str] = field(default_factory=list)  # `content` decoded and folded, once asked for
 
 

@@ -45,6 +45,14 @@ class Node:
     quotas: Quotas
     ingest: Ingest
     resolver: Resolver
+    running: list[asyncio.Task[None]]  # the group commit and the listener
+
+    async def supervise(self) -> None:
+        """Wait for ever; raises what ended the group commit or the listener: no door works then."""
+        ended, _ = await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+        raise RuntimeError("work that never ends has ended")
 
     @classmethod
     @asynccontextmanager
@@ -62,6 +70,7 @@ class Node:
             node = cls._assemble(settings, database, objects)
             for work in (node.ingest.run(), node.listener.run()):
                 task = asyncio.create_task(work)
+                node.running.append(task)
                 stack.push_async_callback(_cancelled, task)
             yield node
 
@@ -94,6 +103,7 @@ class Node:
                 inline_limit=settings.objects.inline_limit,
             ),
             resolver=Resolver(settings.delivery.resolver),
+            running=[],
         )
 
 

@@ -41,8 +41,8 @@ HELP = Reply(214, "2.0.0", "EHLO HELO MAIL RCPT DATA RSET NOOP STARTTLS AUTH VRF
 VERIFY = Reply(252, "2.5.0", "Cannot VRFY user, but will accept message and attempt delivery")
 
 
-def accepted(identity: object) -> Reply:
-    """The message is durable; `identity` names it in the log."""
+def accepted(identity: str) -> Reply:
+    """The message is durable; `identity` names it in the log and in Received."""
     return Reply(250, "2.0.0", f"accepted as {identity}")
 
 

@@ -154,7 +154,7 @@ class Service(ABC):
             size=len(message.content),
             queue_ids=",".join(map(str, receipt.queue_ids)),
         )
-        return replies.accepted(receipt.id)
+        return replies.accepted(transaction.id)
 
     async def _arrive(self, transaction: Transaction) -> Reply | Arrival:
         judged = await self.judge(transaction)

@@ -25,5 +25,5 @@ class Transaction:
     envelope: Envelope
     message: Message
     header: Header
-    id: str  # in Received and in the log
+    id: str  # in Received, in the 250 and in the log
     now: datetime  # aware

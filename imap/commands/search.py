@@ -16,7 +16,8 @@ from imap.protocol.search import CHARSETS, Search, codec, encode_search
 from imap.search_keys import Ground, test_of
 from imap.search_tree import Facts, Stage, Test, divide
 from imap.session import Answer, Session
-from mailserver.mail.parts import Part, PartTable
+from mailserver.mail.parts import PartTable
+from mailserver.mail.text import Stretch, readable
 
 _ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
 
@@ -101,15 +102,15 @@ async def _read_headers(session: Session, facts: Sequence[Facts]) -> None:
 async def _matching_bodies(
     session: Session, test: Test, facts: Sequence[Facts]
 ) -> AsyncIterator[int]:
-    texts = [_texts(one) for one in facts]
+    stretches = [list(readable(PartTable.decode(one.row.parts))) for one in facts]
     wanted = [
         Wanted(one.row, [_header_range(one), *(_range(one, part) for part in parts)])
-        for one, parts in zip(facts, texts, strict=True)
+        for one, parts in zip(facts, stretches, strict=True)
     ]
     for start, end in contents.groups(wanted):
         loaded = await contents.load(session.node.blobs, wanted[start:end])
         group = facts[start:end]
-        for one, parts, read in zip(group, texts[start:end], loaded, strict=True):
+        for one, parts, read in zip(group, stretches[start:end], loaded, strict=True):
             one.header, *contained = read or [b"", *(b"" for _ in parts)]
             one.content = list(zip(parts, contained, strict=True))
         # Decoding and folding is what costs; other sessions go on meanwhile.
@@ -120,15 +121,10 @@ async def _matching_bodies(
             yield place
 
 
-def _texts(facts: Facts) -> list[Part]:
-    parts = PartTable.decode(facts.row.parts)
-    return [part for part in parts.leaves() if part.media_type.startswith("text/")]
-
-
 def _header_range(facts: Facts) -> Span:
     return 0, len(facts.row.prefix) + PartTable.decode(facts.row.parts).parts[0].body
 
 
-def _range(facts: Facts, part: Part) -> Span:
+def _range(facts: Facts, stretch: Stretch) -> Span:
     prefix = len(facts.row.prefix)
-    return prefix + part.body, prefix + part.end
+    return prefix + stretch.start, prefix + stretch.end

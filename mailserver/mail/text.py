@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import binascii
 import functools
-import mmap
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
 
 from mailserver.mail.charsets import decode
-from mailserver.mail.headers import decode_base64, decode_words, field_value
-from mailserver.mail.parts import Encoding, Part, PartTable
+from mailserver.mail.headers import decode_base64, decode_words, field_value, fields, unfold
+from mailserver.mail.parts import Encoding, Kind, Part, PartTable
 
 
 def header_text(raw_field: bytes) -> str:
@@ -18,19 +19,48 @@ def header_text(raw_field: bytes) -> str:
     return decode_words(field_value(raw_field))
 
 
-def body_text(message: bytes | mmap.mmap, parts: PartTable) -> Iterator[str]:
-    """The text of each text/* leaf in order, decoded by its encoding and charset; never raises.
+class What(Enum):
+    """What a stretch of a message is."""
 
-    HTML is as it stands in the message, markup too. `parts` is the table of this very message.
+    MIME = "the header of a part"
+    HEADER = "the header of a message within the message"
+    CONTENT = "the content of a leaf"
+
+
+@dataclass(slots=True)
+class Stretch:
+    """A run of a message that a reader sees as text; offsets as in `part`, which it belongs to."""
+
+    what: What
+    start: int
+    end: int
+    part: Part
+
+
+def readable(parts: PartTable) -> Iterator[Stretch]:
+    """What can be read in the body of a message, in order: the content of text/* and message/*
+    leaves, headers of parts and of messages within. The message's own header is not of its body.
     """
-    for part in parts.leaves():
-        if part.media_type.startswith("text/"):
-            yield part_text(message[part.body : part.end], part)
+    above = Kind.LEAF
+    for place, part in enumerate(parts.parts):
+        if place and part.start < part.body:
+            what = What.HEADER if above is Kind.MESSAGE else What.MIME
+            yield Stretch(what, part.start, part.body, part)
+        # message/delivery-status and its like; a message/rfc822 that was parsed is no leaf
+        if part.kind is Kind.LEAF and part.media_type.startswith(("text/", "message/")):
+            yield Stretch(What.CONTENT, part.body, part.end, part)
+        above = part.kind  # depth first: only a message's one child follows it directly
 
 
-def part_text(content: bytes, part: Part) -> str:
-    """The text of one leaf from its raw content."""
-    return decode(decode_content(content, part.encoding), part.charset or "us-ascii")
+def stretch_text(raw: bytes, stretch: Stretch) -> str:
+    """The text of a stretch, encodings and charset undone; HTML is as it stands, markup too.
+
+    Fields of a header are lines. Never raises.
+    """
+    if stretch.what is not What.CONTENT:
+        return "\r\n".join([decode_words(unfold(field)) for _, field in fields(raw)])
+    part = stretch.part
+    return decode(decode_content(raw, part.encoding), part.charset or "us-ascii")
 
 
 def decode_content(content: bytes, encoding: Encoding) -> bytes:

@@ -56,7 +56,7 @@ def main() -> int:
 async def _serve(given: Handover) -> None:
     async with Node.open(given.settings, given.dsn) as node:
         doors = [await _open(node, name, descriptor) for name, descriptor in given.sockets]
-        background = [work(node) for work in BACKGROUND]
+        background = [node.supervise(), *(work(node) for work in BACKGROUND)]
         if "delivery" in given.roles:
             from delivery.worker import Worker
 

@@ -39,6 +39,7 @@ from imap.session import Services
 from mailserver.mail.dates import format_internaldate
 from mailserver.mail.digest import digest
 from mailserver.mail.parts import PartTable
+from mailserver.mail.text import readable
 from mailserver.storage.messages import MessageRow
 from tests.support.imap_session import Client, message
 
@@ -216,6 +217,29 @@ async def test_large_messages_are_searched_by_their_texts(client: Client) -> Non
     assert await client.ok(b"SEARCH BODY needle") == [b"* SEARCH 1"]
     assert await client.ok(b"SEARCH BODY qujd") == [b"* SEARCH"]
     assert await client.ok(b"SEARCH TEXT greetings") == [b"* SEARCH 1"]
+
+
+async def test_bounces_and_forwarded_messages_are_searched(client: Client) -> None:
+    report = (
+        "--x\r\n\r\nYour mail came back.\r\n"
+        "--x\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; mx.remote.test\r\n\r\nStatus: 5.1.1\r\n"
+        '--x\r\nContent-Type: message/rfc822; name="first.eml"\r\n\r\n'
+        "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?= from afar\r\nX-Ticket: 4711\r\n\r\nlost words\r\n"
+        "--x--\r\n"
+    )
+    kind = "Content-Type: multipart/report; boundary=x\r\n"
+    await client.deliver(message("came back", extra=kind, body=report))
+    await client.ok(b"SELECT INBOX")
+    for needle in ("mx.remote.test", "5.1.1", "grüße from", "x-ticket: 4711", "lost words"):
+        for key in ("BODY", "TEXT"):
+            line = f'SEARCH {key} "{needle}"'.encode()
+            assert await client.ok(line) == [b"* SEARCH 1"], line
+    # the name of a file stands in the header of a part
+    assert await client.ok(b"SEARCH TEXT first.eml") == [b"* SEARCH 1"]
+    assert await client.ok(b"SEARCH BODY first.eml") == [b"* SEARCH"]
+    # the message's own fields are not of its body
+    assert await client.ok(b"SEARCH BODY alice@example.test") == [b"* SEARCH"]
 
 
 async def test_messages_that_others_expunged_are_looked_up_by_uid(
@@ -423,7 +447,7 @@ def test_the_stages_agree_with_a_naive_evaluation(samples: list[Sample], key: Se
             facts.header = content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
             answers.append(test.answer(facts))
         table = PartTable.decode(facts.row.parts)
-        facts.content = [(part, content[part.body : part.end]) for part in table.leaves()]
+        facts.content = [(one, content[one.start : one.end]) for one in readable(table)]
         answers.append(test.answer(facts))
         # What is decided stays decided, and in the end everything is.
         assert answers[-1] is not None

@@ -8,11 +8,16 @@ from hypothesis import strategies as st
 
 from mailserver.mail.digest import digest
 from mailserver.mail.parts import PartTable
-from mailserver.mail.text import body_text, fold, header_text
+from mailserver.mail.text import What, fold, header_text, readable, stretch_text
 
 
 def _text(message: bytes) -> list[str]:
-    return list(body_text(message, PartTable.decode(digest(message).parts)))
+    found = readable(PartTable.decode(digest(message).parts))
+    return [
+        stretch_text(message[stretch.start : stretch.end], stretch)
+        for stretch in found
+        if stretch.what is What.CONTENT
+    ]
 
 
 def test_header_text() -> None:
@@ -31,6 +36,28 @@ def test_text_leaves_are_decoded_in_order() -> None:
         b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\ninside caf\xe9\r\n--b--\r\n"
     )
     assert _text(message) == ["10 \u20ac soft", "<b>ü</b>", "inside café"]
+
+
+def test_body_is_read_with_the_headers_within_it_in_order() -> None:
+    message = (
+        b"Subject: outer\r\nContent-Type: multipart/report; boundary=b\r\n\r\n"
+        b"--b\r\n\r\nnotice\r\n"
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nStatus: 5.1.1\r\n"
+        b"--b\r\nContent-Type: image/png; name=a.png\r\n\r\nPNG\r\n"
+        b"--b\r\nContent-Type: message/rfc822\r\n\r\n"
+        b"Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n there\r\nX: y\r\n\r\ninside\r\n--b--\r\n"
+    )
+    found = readable(PartTable.decode(digest(message).parts))
+    assert [(one.what, stretch_text(message[one.start : one.end], one)) for one in found] == [
+        (What.MIME, ""),
+        (What.CONTENT, "notice"),
+        (What.MIME, "Content-Type: message/delivery-status"),
+        (What.CONTENT, "Status: 5.1.1"),
+        (What.MIME, "Content-Type: image/png; name=a.png"),
+        (What.MIME, "Content-Type: message/rfc822"),
+        (What.HEADER, "Subject: grüße there\r\nX: y"),
+        (What.CONTENT, "inside"),
+    ]
 
 
 @pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable", b"x-uuencode", b"binary"])
