@@ -3,6 +3,7 @@
 Pure. Only what is whole stands here.
 """
 
+# QUIRKS: LOGIN was never more than a draft, and some clients know nothing else.
 MECHANISMS = ("PLAIN", "LOGIN")
 """Of AUTHENTICATE; only inside TLS."""
 

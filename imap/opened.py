@@ -269,7 +269,7 @@ class OpenMailbox:
             gone = self._deleted(ranges)
             if not gone:
                 return 0
-            event = await self._remove(c, row, gone)
+            event = await self._remove(c, row.highest_modseq + 1, gone)
         self._written(event)
         return event.modseq
 
@@ -278,28 +278,30 @@ class OpenMailbox:
     ) -> Copied:
         """Place the messages of `ranges` in another mailbox as well, or instead (`move`).
 
-        All or nothing (RFC 3501 §6.4.7, RFC 6851 §3.3); moving to this same mailbox is refused
-        by the caller. Gives no UIDs when no message exists. Raises MailboxDeleted when the target
-        is gone.
+        All or nothing (RFC 3501 §6.4.7, RFC 6851 §3.3). A move to this same mailbox gives new
+        UIDs. Gives no UIDs when no message exists. Raises MailboxDeleted when the target is gone.
         """
         event = None
+        here = target_id == self.state.id
         async with self._transaction() as c:
-            if move and target_id > self.state.id:
+            if move and target_id >= self.state.id:
                 row = await self._lock(c)  # locks are taken in the order of the ids
             spans = list(self.state.columns.slices(ranges))
             entries = [self.state.columns.entry(i) for span in spans for i in range(*span)]
             if not entries:
                 return Copied(0, [], [])
-            copied = await self._place(c, entries, target_id)
+            target, copied = await self._place(c, entries, target_id)
             if move and target_id < self.state.id:
                 row = await self._lock(c)
             if move:
                 uids = [(entry.uid, entry.uid) for entry in entries]
                 still = list(self.state.columns.slices(uids))
                 if still:
-                    event = await self._remove(c, row, still)
-        if event is not None:
+                    modseq = target.modseq if here else row.highest_modseq
+                    event = await self._remove(c, modseq + 1, still)
+        if event is not None and not here:
             self._written(event)
+        # Here too, if it is the target: then both events come from the log, in their order.
         self._changes.changed([target_id])
         return copied
 
@@ -313,10 +315,10 @@ class OpenMailbox:
         flat = events.runs(chosen)
         return [(a, b + 1) for a, b in zip(flat[::2], flat[1::2], strict=True)]
 
-    async def _remove(self, c: Connection, row: State, gone: list[tuple[int, int]]) -> Event:
+    async def _remove(self, c: Connection, modseq: int, gone: list[tuple[int, int]]) -> Event:
         columns = self.state.columns
         ids = [i for start, end in gone for i in columns.message_ids[start:end]]
-        event = Event(row.highest_modseq + 1, Kind.EXPUNGE, self._runs(gone))
+        event = Event(modseq, Kind.EXPUNGE, self._runs(gone))
         await self._write(
             c,
             event,
@@ -326,7 +328,9 @@ class OpenMailbox:
         )
         return event
 
-    async def _place(self, c: Connection, entries: list[Entry], target_id: int) -> Copied:
+    async def _place(
+        self, c: Connection, entries: list[Entry], target_id: int
+    ) -> tuple[Advance, Copied]:
         size = await messages.total_size(c, [entry.message_id for entry in entries])
         unseen = sum(not entry.flags & SEEN for entry in entries)
         advances = await arrivals.advance(c, {target_id: (len(entries), unseen, size)})
@@ -343,9 +347,8 @@ class OpenMailbox:
         await events.record(c, target_id, Event(target.modseq, Kind.APPEND, placed))
         for payload in self._changes.payloads([target_id]):
             await arrivals.notify(c, MAILBOX, payload)
-        return Copied(
-            target.uid_validity, [entry.uid for entry in entries], [row.uid for row in rows]
-        )
+        sources, targets = [entry.uid for entry in entries], [row.uid for row in rows]
+        return target, Copied(target.uid_validity, sources, targets)
 
     async def _translated(
         self, c: Connection, entries: list[Entry], target: Advance

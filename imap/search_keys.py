@@ -132,7 +132,8 @@ def _sent(key: DateKey) -> Asked:
 
     def answer(facts: Facts) -> bool:
         if facts.row.sent_at is None:
-            return False  # without a Date field it is neither before nor since any day
+            # QUIRKS: mail without a readable Date was sent neither before nor since any day.
+            return False
         near = facts.row.sent_at.date()
         if abs((near - key.day).days) > 1:
             return compare(near, key.day)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from smtp.session import Session
 
 MECHANISMS = ("PLAIN", "LOGIN")
-# What clients of LOGIN, which was never more than a draft, expect to read.
+# QUIRKS: LOGIN was never more than a draft, and some clients know nothing else. What they expect
+# to read:
 _USERNAME, _PASSWORD = b"Username:", b"Password:"
 
 log = logger("smtp")

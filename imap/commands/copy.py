@@ -46,8 +46,6 @@ async def move(session: Session, command: Move) -> Answer:
     target = await _target(session, command.mailbox)
     if target is None:
         return _missing()
-    if target.id == selected.opened.state.id:
-        return Answer.no("The messages are there already", responses.CANNOT)
     copied = await _placed(session, spans, target, move=True)
     if copied is None:
         return _missing()

@@ -20,7 +20,7 @@ from imap.protocol import responses
 from imap.protocol.fetch import BodyItem, Fetch, FetchAttribute
 from imap.protocol.section import Section
 from imap.protocol.sequence import runs
-from imap.protocol.strings import literal
+from imap.protocol.strings import char8, literal
 from imap.rendering import flag_texts
 from imap.sections import Range, clip, finish, is_cached, is_made, wanted_range
 from imap.session import Answer, Disconnected, Session
@@ -278,7 +278,7 @@ class _Fetching:
         head += b"{%d}\r\n" % (end - start)
         for place in range(start, end, _STREAMED):
             piece = (place, min(place + _STREAMED, end))
-            await self._put(head + await contents.read(blobs, row, piece))
+            await self._put(head + char8(await contents.read(blobs, row, piece)))
             head = b""
         if head:
             await self._put(head)

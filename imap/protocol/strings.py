@@ -21,8 +21,17 @@ def quoted(value: bytes) -> bytes:
 
 
 def literal(value: bytes) -> bytes:
-    """`{5}` CR LF and the value as it is."""
-    return b"{%d}\r\n%b" % (len(value), value)
+    """`{5}` CR LF and the value, which may hold no NUL: see `char8`."""
+    return b"{%d}\r\n%b" % (len(value), char8(value))
+
+
+def char8(value: bytes) -> bytes:
+    """`value` with each NUL as 80 hex, of the same length.
+
+    RFC 3501 §9: a CHAR8 is 01 to FF, so a message that has NULs cannot be told as it is.
+    """
+    # QUIRKS: some senders leave NULs in messages; Dovecot tells them as 80 hex too.
+    return value.replace(b"\0", b"\x80") if b"\0" in value else value
 
 
 def string(value: bytes) -> bytes:

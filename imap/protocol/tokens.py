@@ -250,8 +250,8 @@ class Cursor:
         try:
             return self._decoded(name, start)
         except ParseError:
-            # A pattern such as `R&D*` is no modified UTF-7, and yet no fault: it matches nothing
-            # but what it says.
+            # QUIRKS: a pattern such as `R&D*` is no modified UTF-7, and yet no fault: it matches
+            # nothing but what it says.
             if self.utf8 or not name.isascii() or not name.decode("ascii").isprintable():
                 raise
             return name.decode("ascii")

@@ -35,7 +35,7 @@ def required_records(domain: str, hostname: str, keys: Sequence[DkimKey]) -> lis
         # RFC 7208 §5.4: whoever receives for the domain also sends for it, and nobody else.
         DnsRecord("TXT", domain, "v=spf1 mx -all"),
         *signing,
-        # p=none until the owner has seen that all of the domain's mail passes.
+        # RFC 7489 §6.3: p=none until the owner has seen that all of the domain's mail passes.
         DnsRecord("TXT", f"_dmarc.{domain}", "v=DMARC1; p=none"),
     ]
 

@@ -24,8 +24,8 @@ class AddressError(ValueError):
     """The text is no address; `str(error)` says why in words fit for an SMTP reply."""
 
 
-# RFC 5321 §4.1.2: Dot-string = Atom *("." Atom). Domain labels: we take "_" too, since hosts with
-# such names do send mail, although Let-dig and Ldh-str know no "_".
+# RFC 5321 §4.1.2: Dot-string = Atom *("." Atom).
+# QUIRKS: "_" in domain labels: Let-dig and Ldh-str know none, but hosts with such names send mail.
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _PLAIN = re.compile(rf"({_ATEXT}+(?:\.{_ATEXT}+)*)@({_LABEL}(?:\.{_LABEL})*)").fullmatch

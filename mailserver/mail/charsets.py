@@ -10,7 +10,8 @@ import codecs
 import functools
 import re
 
-# The WHATWG Encoding Standard's labels where mail means the superset, and names Python lacks.
+# Names that Python lacks, and the WHATWG Encoding Standard's labels.
+# QUIRKS: mail that says us-ascii, iso-8859-1 or gb2312 means the superset.
 _ALIASES = {
     "us-ascii": "utf-8",
     "ascii": "utf-8",

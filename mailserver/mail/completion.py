@@ -13,7 +13,7 @@ _NOT_ATOM = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def missing_fields(header: bytes, *, now: datetime, unique: str, domain: str) -> bytes:
-    """Date (§8.1) and Message-ID (§8.3), if the header lacks them, as prefix; b"" if it has both.
+    """Date (§8.2) and Message-ID (§8.3), if the header lacks them, as prefix; b"" if it has both.
 
     `unique` must be different at every call (it is the left side of the Message-ID) and `domain`
     ours to make it in. `now` is aware.

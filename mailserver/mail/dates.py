@@ -31,7 +31,8 @@ _RFC5322 = re.compile(
     r"(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2})(?:\.\d+)?)?(?:\s*([AaPp])[Mm]\b)?"
     r"\s*(?:([+-])\s*(\d{1,2}):?(\d{2})\b|\"?([A-Za-z]+))?"
 ).match
-# Old Unix mailers send ctime's form: Thu Jul 17 02:44:25 1996, a zone before or after the year.
+# QUIRKS: old Unix mailers send ctime's form: Thu Jul 17 02:44:25 1996, a zone before or after the
+# year.
 _CTIME = re.compile(
     r"\s*(?:[A-Za-z]+[\s,]+)?([A-Za-z]{3})[a-z]*\s+(\d{1,2})[\s,]+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?"
     r"\s+(?:([A-Za-z]{2,5})\s+)?(\d{4})(?:\s+(?:([+-])(\d{2})(\d{2})\b|([A-Za-z]+)))?"
@@ -70,7 +71,7 @@ def _parse_lenient(text: str) -> datetime | None:
         return _parse_ctime(text)
     day, month, year, hour, minute, second, half, sign, east, minutes, zone = found.groups()
     hours = int(hour)
-    if half:  # some mailers write 12-hour clocks
+    if half:  # QUIRKS: some mailers write 12-hour clocks
         hours = hours % 12 + (12 if half in "Pp" else 0)
     return _moment(year, month, day, hours, minute, second, _offset(sign, east, minutes, zone))
 

@@ -23,7 +23,7 @@ _FIELD_ENDS = re.compile(rb"\n(?![ \t])")
 _FOLD = re.compile(rb"\r*\n(?=[ \t])")
 
 # RFC 2047 §2: encoded-word = "=?" charset "?" encoding "?" encoded-text "?="; RFC 2231 §5 adds
-# "*language" to the charset. Spaces within the text are a common sin.
+# "*language" to the charset. QUIRKS: spaces within the text are a common sin.
 _WORD = re.compile(rb"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 _NOT_BASE64 = bytes(
     c

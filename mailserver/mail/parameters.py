@@ -20,8 +20,8 @@ _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 # A comment where RFC 2045 §5.1 may have one: after white space or ";". foo(1).pdf has none.
 _COMMENT = re.compile(rb"\"[^\"\\]*(?:\\.[^\"\\]*)*\"?|(?:(?<=[\s;])|\A)\([^()]*\)", re.DOTALL)
 # parameter := attribute "=" value. The pattern matches everywhere, junk and nothing too, so that
-# iterating never searches. Quirks taken: an unquoted value goes on over spaces until ";" or the
-# next name=, the closing quote may be missing, ";" may be missing.
+# iterating never searches. QUIRKS: an unquoted value goes on over spaces until ";" or the next
+# name=, the closing quote may be missing, ";" may be missing.
 _PARAMETER = re.compile(
     rb"[\s;]*+(?:([^\s=;\"]++)\s*+=\s*+"
     rb"(?:\"([^\"\\]*(?:\\.[^\"\\]*)*)\"?|([^;\s]*+(?:\s++(?![^\s=;]+=)[^;\s]++)*))"

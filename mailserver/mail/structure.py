@@ -29,7 +29,7 @@ MAX_DEPTH = 64  # entities inside one another
 MAX_PARTS = 1000  # entities in one message
 MAX_HEADER = 1 << 20  # bytes of one header whose fields are looked at
 MAX_HEADERS = 2 << 20  # bytes of all headers in a message whose fields are looked at
-MAX_BOUNDARY = 998  # bytes: RFC 2046 §5.1.1 allows 70, real ones are longer
+MAX_BOUNDARY = 998  # bytes. QUIRKS: RFC 2046 §5.1.1 allows 70, real ones are longer
 # Lines that begin with "--" and delimit nothing cost most; no real message has as many.
 MAX_DASH_LINES = 1_000_000
 

@@ -16,7 +16,7 @@ from mailserver.signatures import verify
 from mailserver.storage import queue
 from mailserver.storage.directory import dkim_keys, domains
 from tests.support.dns_server import DnsServer
-from tests.support.node import ALICE, inbox, open_node, settings_for
+from tests.support.node import ALICE, add_domain, inbox, open_node, settings_for
 from tests.support.outbound import (
     CONTENT,
     MX,
@@ -201,19 +201,24 @@ async def test_large_message_is_delivered_whole(
         assert mx.received[0].content == PREFIX + content
 
 
-async def test_signatures_verify_at_the_remote_host(
-    node: Node, worker: Worker, dns_server: DnsServer, smtp_port: int
-) -> None:
-    dns_server.add(MX)
-    keys = {"s1": Algorithm.RSA, "s2": Algorithm.ED25519}
+async def add_keys(node: Node, domain: str, **keys: Algorithm) -> dict[str, bytes]:
+    """Give the domain keys by selector; gives their DNS records."""
     records = {}
     async with node.database.transaction() as c:
-        domain_id = await domains.lock(c, "example.test")
+        domain_id = await domains.lock(c, domain)
         assert domain_id is not None
         for selector, algorithm in keys.items():
             key = generate_dkim_key(algorithm)
             await dkim_keys.add(c, domain_id, selector, algorithm, key)
-            records[f"{selector}._domainkey.example.test"] = dkim_record(key).encode()
+            records[f"{selector}._domainkey.{domain}"] = dkim_record(key).encode()
+    return records
+
+
+async def test_signatures_verify_at_the_remote_host(
+    node: Node, worker: Worker, dns_server: DnsServer, smtp_port: int
+) -> None:
+    dns_server.add(MX)
+    records = await add_keys(node, "example.test", s1=Algorithm.RSA, s2=Algorithm.ED25519)
     content = CONTENT + b"a  b \t \r\n\nbare\r\n"
     with remote_mx("127.0.0.2", smtp_port) as mx:
         await finished(node, await submit(node, "carol@remote.test", content=content))
@@ -222,6 +227,39 @@ async def test_signatures_verify_at_the_remote_host(
         ("example.test", "s1", True),
         ("example.test", "s2", True),
     ]
+
+
+async def test_signature_is_of_the_authors_domain(
+    node: Node, worker: Worker, dns_server: DnsServer, smtp_port: int
+) -> None:
+    """DMARC compares From (RFC 7489 §3.1.1), also in a read receipt with the null reverse path."""
+    dns_server.add(MX)
+    async with node.database.transaction() as c:
+        await add_domain(c, "other.test")
+    records = await add_keys(node, "example.test", s1=Algorithm.ED25519)
+    records |= await add_keys(node, "other.test", s1=Algorithm.ED25519)
+    content = CONTENT.replace(b"alice@example.test>", b"alice@Other.test>", 1)
+    with remote_mx("127.0.0.2", smtp_port) as mx:
+        for sender in (ALICE, ""):
+            await finished(
+                node, await submit(node, "c@remote.test", content=content, sender=sender)
+            )
+        verdicts = [verify(received.content, records.get) for received in mx.received]
+    assert [[(v.domain, v.valid) for v in found] for found in verdicts] == [
+        [("other.test", True)],
+        [("other.test", True)],
+    ]
+
+
+async def test_what_no_account_submitted_is_not_signed(
+    node: Node, worker: Worker, dns_server: DnsServer, smtp_port: int
+) -> None:
+    """Port 25 takes any sender: a forward may not make a forged one ours by a signature."""
+    dns_server.add(MX)
+    await add_keys(node, "example.test", s1=Algorithm.ED25519)
+    with remote_mx("127.0.0.2", smtp_port) as mx:
+        await finished(node, await submit(node, "carol@remote.test", submitted=False))
+        assert b"DKIM-Signature" not in mx.received[0].content
 
 
 # ── deferred ─────────────────────────────────────────────────────────────────────────────────

@@ -75,9 +75,19 @@ async def test_nothing_named_is_nothing_done(opened: Client, verb: bytes) -> Non
     assert answer.startswith(b"a BAD")
 
 
-async def test_a_move_to_where_it_is_cannot_be(opened: Client) -> None:
-    (answer,) = await opened.do(b"MOVE 1 INBOX")
-    assert answer.startswith(b"a NO [CANNOT]")
+async def test_a_move_to_where_it_is_gives_new_uids(opened: Client) -> None:
+    """RFC 6851 §3.3: it is allowed where COPY is."""
+    answers = await opened.do(b"MOVE 1:2 INBOX")
+    assert b"COPYUID" in answers[0]
+    assert answers[0].endswith(b"1:2 5:6] Moved")
+    assert answers[-1] == b"a OK MOVE completed"
+    assert await opened.ok(b"FETCH 1:* UID") == [
+        b"* 1 FETCH (UID 3)",
+        b"* 2 FETCH (UID 4)",
+        b"* 3 FETCH (UID 5)",
+        b"* 4 FETCH (UID 6)",
+    ]
+    assert await subjects(opened, b"INBOX") == [b"m2", b"m3", b"m0", b"m1"]
 
 
 async def test_a_read_only_mailbox_gives_copies_and_loses_nothing(opened: Client) -> None:

@@ -40,6 +40,17 @@ async def test_flags_and_uids_are_joined_from_columns(client: Client) -> None:
     assert await client.ok(b"UID FETCH 2:3 UID") == [b"* 2 FETCH (UID 2)"]
 
 
+@pytest.mark.parametrize("size", [10, 3_000_000])
+async def test_nul_is_told_as_80_hex(client: Client, size: int) -> None:
+    """RFC 3501 §9: no literal may hold one, and the length stays what RFC822.SIZE says."""
+    content = message("a\0b", body="c\0d\r\n" + "line\r\n" * (size // 6))
+    await opened(client, content)
+    (line,) = await client.ok(b"FETCH 1 (BODY.PEEK[] BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    assert item(line, b"BODY[]") == PREFIX + content.replace(b"\0", b"\x80")
+    assert b"Subject: a\x80b\r\n" in line
+    assert b"\0" not in b"".join(client.written)
+
+
 async def test_recent_is_told_to_one_session(shared: Services, client: Client) -> None:
     await opened(client)
     other = await Client.login(shared)

@@ -31,13 +31,17 @@ async def submit(
     content: bytes = CONTENT,
     lifetime: float = 86400.0,
     smtputf8: bool = False,
+    submitted: bool = True,
 ) -> int:
-    """Queue a message of alice's organization; gives its queue id."""
+    """Queue a message that alice submitted, or else one that came for her organization.
+
+    Gives its queue id.
+    """
     alice = await node.accounts.find(ALICE)
     assert alice is not None
     outbound = Outbound(
         organization_id=alice.organization_id,
-        account_id=alice.id,
+        account_id=alice.id if submitted else None,
         sender=sender,
         recipients=recipients,
         prefix=PREFIX,
