@@ -174,7 +174,8 @@ def test_broken_message_by_smtp_is_stored_as_it_is(server: Server, name: str) ->
         assert wire.until(rb"250 2\.0\.0 "), wire.got
     with reading(server, BOB) as client:
         stored = found(client, "INBOX", "HEADER", "Message-ID", f"<{name}@")[-1]
-    assert_untouched(stored, message)
+    # RFC 3501 §9: IMAP has no way to tell a NUL in a literal
+    assert_untouched(stored, message.replace(b"\0", b"\x80"))
 
 
 # ── IMAP ────────────────────────────────────────────────────────────────────────────────────
