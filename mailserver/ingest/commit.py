@@ -1,15 +1,16 @@
 """Everything that a batch of arrivals writes, in one transaction: the group commit's content."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 from mailserver.ingest.arrival import SEEN, Placed, Placement
 from mailserver.ingest.rows import Prepared
 from mailserver.storage import arrivals
-from mailserver.storage.arrivals import Advance
+from mailserver.storage.arrivals import Place, Row, Rows
 from mailserver.storage.database import Connection
 from mailserver.storage.keywords import KEYWORD_LIMIT, extended, keyword_mask
-from mailserver.storage.notifications import MAILBOX, QUEUE, MailboxChanges
+from mailserver.storage.notifications import QUEUE, MailboxChanges
 
 
 class MailboxesGone(Exception):
@@ -26,88 +27,105 @@ def mailbox_of(placement: Placement) -> int:
     return placement.mailbox_id
 
 
+@dataclass(slots=True)
+class _Plan:
+    """The batch by mailbox, before it is known which UIDs it gets."""
+
+    totals: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)  # placements
+    placed: list[list[tuple[int, int]]] = field(default_factory=list)  # (mailbox id, place)
+
+
 async def write(
     c: Connection, batch: Sequence[Prepared], changes: MailboxChanges
 ) -> list[list[Placed]]:
-    """Write `batch` inside the caller's transaction; gives the placements of each.
+    """Write `batch`, durable when this returns; gives the placements of each.
 
     Raises MailboxesGone.
     """
-    advances = await _advance(c, batch)
-    placed, rows = [], []
-    for prepared in batch:
-        mine = [
-            _place(advances[mailbox_of(placement)], placement, message_id)
-            for placement, message_id in zip(
-                prepared.arrival.placements, prepared.message_ids, strict=True
-            )
-        ]
-        placed.append([where for where, _ in mine])
-        rows += [row for _, row in mine]
-    await arrivals.copy(c, "blob", _all(p.blob_rows for p in batch))
-    await arrivals.copy(c, "spool", _all(p.spool_rows for p in batch))
-    if rows:
-        await arrivals.copy(c, "message", _all(p.message_rows for p in batch))
-        await arrivals.copy(c, "mailbox_message", rows)
-        await arrivals.copy(c, "mailbox_event", _events(placed, advances))
-        for payload in changes.payloads(advances):
-            await arrivals.notify(c, MAILBOX, payload)
-    if any(p.queue_rows for p in batch):
-        await arrivals.copy(c, "queue_message", _all(p.queue_rows for p in batch))
-        await arrivals.copy(c, "queue_recipient", _all(p.recipient_rows for p in batch))
-        await arrivals.notify(c, QUEUE, "")
-    return placed
+    queued = any(prepared.queue_rows for prepared in batch)
+    if queued or any(p.keywords for prepared in batch for p in prepared.arrival.placements):
+        async with c.transaction():
+            tables = await _learned(c, batch)
+            if queued:
+                await arrivals.queue(
+                    c,
+                    [row for prepared in batch for row in prepared.queue_rows],
+                    [row for prepared in batch for row in prepared.recipient_rows],
+                )
+                await arrivals.notify(c, QUEUE, "")
+            return await _place(c, batch, changes, tables)
+    # The usual batch: one statement, which is a transaction of its own.
+    return await _place(c, batch, changes, {})
 
 
-async def _advance(c: Connection, batch: Sequence[Prepared]) -> dict[int, Advance]:
-    totals: dict[int, tuple[int, int, int]] = {}
-    words: dict[int, set[str]] = {}
+async def _place(
+    c: Connection,
+    batch: Sequence[Prepared],
+    changes: MailboxChanges,
+    tables: dict[int, list[str]],
+) -> list[list[Placed]]:
+    plan = _plan(batch, tables)
+    rows = Rows(
+        blobs=[row for prepared in batch for row in prepared.blob_rows],
+        spool=[row for prepared in batch for row in prepared.spool_rows],
+        messages=[row for prepared in batch for row in prepared.message_rows],
+        placements=plan.rows,
+        payloads=list(changes.payloads(plan.totals)),
+    )
+    places = await arrivals.place(c, plan.totals, rows)
+    if places is None:
+        raise MailboxesGone(plan.totals.keys() - await arrivals.existing(c, plan.totals))
+    return [[_placed(places, *where) for where in one] for one in plan.placed]
+
+
+def _placed(places: dict[int, Place], mailbox_id: int, place: int) -> Placed:
+    found = places[mailbox_id]
+    return Placed(mailbox_id, found.uid_validity, found.uid + place)
+
+
+def _plan(batch: Sequence[Prepared], tables: dict[int, list[str]]) -> _Plan:
+    """`tables` are the keywords of mailboxes that get messages with keywords. Pure."""
+    plan = _Plan()
     for prepared in batch:
         size = len(prepared.arrival.content)
-        for placement in prepared.arrival.placements:
+        mine = []
+        for placement, message_id in zip(
+            prepared.arrival.placements, prepared.message_ids, strict=True
+        ):
             mailbox_id = mailbox_of(placement)
-            messages, unseen, total = totals.get(mailbox_id, (0, 0, 0))
-            unseen += not placement.flags & SEEN
-            total += size + len(placement.prefix)
-            totals[mailbox_id] = (messages + 1, unseen, total)
+            messages, unseen, total = plan.totals.get(mailbox_id, (0, 0, 0))
+            flags = placement.flags
             if placement.keywords:
-                words.setdefault(mailbox_id, set()).update(placement.keywords)
-    if not totals:
+                flags |= keyword_mask(tables.get(mailbox_id, ()), placement.keywords)
+            plan.rows.append((mailbox_id, messages, message_id, flags))
+            mine.append((mailbox_id, messages))
+            plan.totals[mailbox_id] = (
+                messages + 1,
+                unseen + (not flags & SEEN),
+                total + size + len(placement.prefix),
+            )
+        plan.placed.append(mine)
+    return plan
+
+
+async def _learned(c: Connection, batch: Sequence[Prepared]) -> dict[int, list[str]]:
+    """The keywords of the mailboxes that get messages with keywords, once they know them all."""
+    placements = list(chain.from_iterable(prepared.arrival.placements for prepared in batch))
+    words: dict[int, set[str]] = {}
+    for placement in placements:
+        if placement.keywords:
+            words.setdefault(mailbox_of(placement), set()).update(placement.keywords)
+    if not words:
         return {}
-    advances = await arrivals.advance(c, totals)
-    if gone := totals.keys() - advances.keys():
-        raise MailboxesGone(set(gone))
+    # All that the batch touches: a lock taken later might be out of order.
+    tables = await arrivals.lock(c, set(map(mailbox_of, placements)))
     for mailbox_id, wanted in words.items():
-        advance = advances[mailbox_id]
-        table = extended(advance.keywords, sorted(wanted))[:KEYWORD_LIMIT]
-        if len(table) > len(advance.keywords):
-            advance.keywords = table
+        known = tables.get(mailbox_id)
+        if known is None:
+            continue
+        table = extended(known, sorted(wanted))[:KEYWORD_LIMIT]
+        if len(table) > len(known):
+            tables[mailbox_id] = table
             await arrivals.set_keywords(c, mailbox_id, table)
-    return advances
-
-
-def _place(
-    advance: Advance, placement: Placement, message_id: int
-) -> tuple[Placed, tuple[object, ...]]:
-    uid = advance.uid
-    advance.uid += 1
-    flags = placement.flags
-    if placement.keywords:
-        flags |= keyword_mask(advance.keywords, placement.keywords)
-    row = (advance.id, uid, message_id, flags, advance.modseq)
-    return Placed(advance.id, advance.uid_validity, uid), row
-
-
-def _events(
-    placed: Sequence[Sequence[Placed]], advances: dict[int, Advance]
-) -> Iterable[tuple[object, ...]]:
-    first: dict[int, int] = {}
-    for where in chain.from_iterable(placed):
-        first.setdefault(where.mailbox_id, where.uid)
-    for mailbox_id, uid in first.items():
-        advance = advances[mailbox_id]
-        yield (mailbox_id, advance.modseq, b"a", [uid, advance.uid - 1])
-
-
-def _all(lists: Iterable[list[tuple[object, ...]]]) -> Iterable[tuple[object, ...]]:
-    return chain.from_iterable(lists)
+    return tables

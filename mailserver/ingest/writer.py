@@ -18,7 +18,7 @@ from mailserver.logs import logger
 from mailserver.objects import ObjectStore
 from mailserver.quotas import Quotas
 from mailserver.storage import arrivals, mailboxes
-from mailserver.storage.database import Database
+from mailserver.storage.database import Connection, Database, translated
 from mailserver.storage.notifications import MailboxChanges
 
 _BATCH = 512  # arrivals in one commit at the most
@@ -88,22 +88,35 @@ class Ingest:
         try:
             while True:
                 await self._wake.wait()
-                while batch := self._take():
-                    await self._serve(batch)
                 self._wake.clear()
+                try:
+                    # Kept while there is something to write: giving it back costs a round trip.
+                    async with self._database.connection() as c:
+                        while (batch := self._take()) and await self._serve(c, batch):
+                            pass
+                except StorageUnavailable as error:
+                    self._fail_all(error)
+                if self._waiting:
+                    self._wake.set()  # another connection may do better
         finally:
-            for waiting in self._waiting:
-                _fail(waiting, StorageUnavailable("shutting down"))
+            self._fail_all(StorageUnavailable("shutting down"))
 
-    async def _serve(self, batch: list[_Waiting]) -> None:
+    async def _serve(self, c: Connection, batch: list[_Waiting]) -> bool:
+        """Commit `batch`; False when the connection may be of no more use."""
         try:
-            await self._commit(batch)
+            return await self._commit(c, batch)
         except Exception as error:  # the outermost loop: no mistake may stop the writer
             log.error("commit failed", arrivals=len(batch), exc_info=error)
+            return True
         finally:
             # Nobody waits for ever, also when we are cancelled in the middle.
             for waiting in batch:
                 _fail(waiting, StorageUnavailable("the commit failed"))
+
+    def _fail_all(self, error: StorageUnavailable) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            _fail(one, error)
 
     def _take(self) -> list[_Waiting]:
         size = count = 0
@@ -115,40 +128,40 @@ class Ingest:
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return batch
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
-        """One transaction for the batch; a bad apple fails alone."""
+    async def _commit(self, c: Connection, batch: list[_Waiting]) -> bool:
+        """One transaction for the batch; a bad apple fails alone. False: Postgres could not."""
         while batch:
             try:
-                with metrics.INGEST_COMMIT_SECONDS.time():
-                    async with self._database.transaction() as c:
-                        placed = await write(c, [w.prepared for w in batch], self._changes)
+                with metrics.INGEST_COMMIT_SECONDS.time(), translated():
+                    placed = await write(c, [w.prepared for w in batch], self._changes)
             except MailboxesGone as gone:
                 batch = self._without(batch, gone.ids)
             except StorageUnavailable as error:
                 log.warning("commit failed", arrivals=len(batch), cause=str(error))
                 for waiting in batch:
                     _fail(waiting, error)
-                return
+                return False
             except StorageRefused as error:
                 # What Postgres will not store (a NUL in a text, say) must not hurt its neighbours.
                 log.error("commit refused", arrivals=len(batch), cause=str(error))
-                await self._isolate(batch, error)
-                return
+                await self._isolate(c, batch, error)
+                return True
             else:
                 metrics.INGEST_BATCH.observe(len(batch))
                 for waiting, where in zip(batch, placed, strict=True):
                     if not waiting.done.done():
                         waiting.done.set_result(where)
                 self._changes.changed({w.mailbox_id for where in placed for w in where})
-                return
+                return True
+        return True
 
-    async def _isolate(self, batch: list[_Waiting], error: Exception) -> None:
+    async def _isolate(self, c: Connection, batch: list[_Waiting], error: Exception) -> None:
         if len(batch) == 1:
             refusal = MailError(554, "5.6.0", "Message cannot be stored", cause=str(error))
             _fail(batch[0], refusal)
             return
         for waiting in batch:
-            await self._commit([waiting])
+            await self._commit(c, [waiting])
 
     def _without(self, batch: list[_Waiting], gone: set[int]) -> list[_Waiting]:
         kept = []
