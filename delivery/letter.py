@@ -6,19 +6,17 @@ exactly what goes out; a large message is held in a file, not in memory.
 """
 
 import asyncio
-import re
 from pathlib import Path
 
 from delivery.signing import signature_fields
 from mailserver.domains import Domains
 from mailserver.mail.headers import end_of_header
+from mailserver.mail.line_ends import LineEnds
 from mailserver.objects import Content, MessageBuffer
 from mailserver.storage.blobs import Blobs
 from mailserver.storage.queue import Message
 
 _RANGE = 1024 * 1024  # bytes read from a blob at a time, and kept in memory
-
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class Letter:
@@ -77,26 +75,3 @@ class Letter:
             piece = await blobs.read(self.message.blob_id, start, min(start + _RANGE, size))
             self._buffer.write(lines.feed(piece))
         self._buffer.write(lines.end())
-
-
-class LineEnds:
-    """Makes every line end CR LF, piece by piece."""
-
-    def __init__(self) -> None:
-        self._held = b""  # a CR whose LF may come
-        self._last = b""  # the last byte given out
-
-    def feed(self, piece: bytes) -> bytes:
-        piece = self._held + piece
-        self._held = b"\r" if piece.endswith(b"\r") else b""
-        if self._held:
-            piece = piece[:-1]
-        ends = piece.count(b"\r\n")
-        if not ends == piece.count(b"\n") == piece.count(b"\r"):
-            piece = _LINE_END.sub(b"\r\n", piece)
-        self._last = piece[-1:] or self._last
-        return piece
-
-    def end(self) -> bytes:
-        """What is left: the end of a last line that had none."""
-        return b"" if self._last == b"\n" and not self._held else b"\r\n"
