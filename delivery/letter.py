@@ -1,15 +1,18 @@
 """The bytes of a queued message as they are sent: signature, prefix, received bytes.
 
 Invariants: lines end by CR LF and the last one is ended, so that no host sees an end of data where
-there is none (a CR or LF alone may stand in what a client appended) and the DKIM signature covers
-exactly what goes out; a large message is held in a file, not in memory.
+there is none (a CR or LF alone may stand in what a client appended, or in binary parts, which are
+encoded then) and the DKIM signature covers exactly what goes out; a large message is held in a
+file, not in memory.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from delivery.signing import signature_fields
 from mailserver.domains import Domains
+from mailserver.mail.downgrade import without_binary
 from mailserver.mail.headers import end_of_header
 from mailserver.mail.line_ends import LineEnds
 from mailserver.objects import Content, MessageBuffer
@@ -26,6 +29,7 @@ class Letter:
         """`directory` holds large messages while they are sent."""
         self.message = message
         self.head = b""  # signature and prefix
+        self._directory = directory
         self._buffer = MessageBuffer(directory, _RANGE)
         self._loaded = False
         self._users = 0
@@ -69,9 +73,32 @@ class Letter:
             self._buffer.close()
 
     async def _read(self, blobs: Blobs) -> None:
-        size = self.message.size - len(self.message.prefix)
         lines = LineEnds()
-        for start in range(0, size, _RANGE):
-            piece = await blobs.read(self.message.blob_id, start, min(start + _RANGE, size))
+        async for piece in self._ranges(blobs):
             self._buffer.write(lines.feed(piece))
         self._buffer.write(lines.end())
+        if lines.bare:
+            await self._read_binary(blobs)
+
+    async def _read_binary(self, blobs: Blobs) -> None:
+        """Again, now with what says that it is binary kept from being taken for lines.
+
+        RFC 3030 §3: binary content goes to nobody as it is; we send no BDAT, so we convert it.
+        """
+        self._buffer.close()
+        self._buffer = MessageBuffer(self._directory, _RANGE)
+        with MessageBuffer(self._directory, _RANGE) as received:
+            async for piece in self._ranges(blobs):
+                received.write(piece)
+            await asyncio.to_thread(self._encode, received.content())
+
+    def _encode(self, received: Content) -> None:
+        lines = LineEnds()
+        for piece in without_binary(received):
+            self._buffer.write(lines.feed(piece))
+        self._buffer.write(lines.end())
+
+    async def _ranges(self, blobs: Blobs) -> AsyncIterator[bytes]:
+        size = self.message.size - len(self.message.prefix)
+        for start in range(0, size, _RANGE):
+            yield await blobs.read(self.message.blob_id, start, min(start + _RANGE, size))

@@ -21,9 +21,10 @@ def normalised(content: bytes) -> bytes:
 
 
 class LineEnds:
-    """Makes every line end CR LF, piece by piece."""
+    """Makes every line end CR LF, piece by piece; `bare` tells that one was not."""
 
     def __init__(self) -> None:
+        self.bare = False
         self._held = b""  # a CR whose LF may come
         self._last = b""  # the last byte given out
 
@@ -33,10 +34,12 @@ class LineEnds:
         if self._held:
             piece = piece[:-1]
         if has_bare(piece):
+            self.bare = True
             piece = normalised(piece)
         self._last = piece[-1:] or self._last
         return piece
 
     def end(self) -> bytes:
         """What is left: the end of a last line that had none."""
+        self.bare |= bool(self._held)
         return b"" if self._last == b"\n" and not self._held else b"\r\n"
