@@ -1,24 +1,25 @@
 """The bytes of a queued message as they are sent: signature, prefix, received bytes.
 
 Invariants: lines end by CR LF and the last one is ended, so that no host sees an end of data where
-there is none (a CR or LF alone may stand in what a client appended) and the DKIM signature covers
-exactly what goes out; a large message is held in a file, not in memory.
+there is none (a CR or LF alone may stand in what a client appended, or in binary parts, which are
+encoded then) and the DKIM signature covers exactly what goes out; a large message is held in a
+file, not in memory.
 """
 
 import asyncio
-import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from delivery.signing import signature_fields
 from mailserver.domains import Domains
+from mailserver.mail.downgrade import without_binary
 from mailserver.mail.headers import end_of_header
+from mailserver.mail.line_ends import LineEnds
 from mailserver.objects import Content, MessageBuffer
 from mailserver.storage.blobs import Blobs
 from mailserver.storage.queue import Message
 
 _RANGE = 1024 * 1024  # bytes read from a blob at a time, and kept in memory
-
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class Letter:
@@ -28,6 +29,7 @@ class Letter:
         """`directory` holds large messages while they are sent."""
         self.message = message
         self.head = b""  # signature and prefix
+        self._directory = directory
         self._buffer = MessageBuffer(directory, _RANGE)
         self._loaded = False
         self._users = 0
@@ -71,32 +73,32 @@ class Letter:
             self._buffer.close()
 
     async def _read(self, blobs: Blobs) -> None:
-        size = self.message.size - len(self.message.prefix)
         lines = LineEnds()
-        for start in range(0, size, _RANGE):
-            piece = await blobs.read(self.message.blob_id, start, min(start + _RANGE, size))
+        async for piece in self._ranges(blobs):
+            self._buffer.write(lines.feed(piece))
+        self._buffer.write(lines.end())
+        if lines.bare:
+            await self._read_binary(blobs)
+
+    async def _read_binary(self, blobs: Blobs) -> None:
+        """Again, now with what says that it is binary kept from being taken for lines.
+
+        RFC 3030 §3: binary content goes to nobody as it is; we send no BDAT, so we convert it.
+        """
+        self._buffer.close()
+        self._buffer = MessageBuffer(self._directory, _RANGE)
+        with MessageBuffer(self._directory, _RANGE) as received:
+            async for piece in self._ranges(blobs):
+                received.write(piece)
+            await asyncio.to_thread(self._encode, received.content())
+
+    def _encode(self, received: Content) -> None:
+        lines = LineEnds()
+        for piece in without_binary(received):
             self._buffer.write(lines.feed(piece))
         self._buffer.write(lines.end())
 
-
-class LineEnds:
-    """Makes every line end CR LF, piece by piece."""
-
-    def __init__(self) -> None:
-        self._held = b""  # a CR whose LF may come
-        self._last = b""  # the last byte given out
-
-    def feed(self, piece: bytes) -> bytes:
-        piece = self._held + piece
-        self._held = b"\r" if piece.endswith(b"\r") else b""
-        if self._held:
-            piece = piece[:-1]
-        ends = piece.count(b"\r\n")
-        if not ends == piece.count(b"\n") == piece.count(b"\r"):
-            piece = _LINE_END.sub(b"\r\n", piece)
-        self._last = piece[-1:] or self._last
-        return piece
-
-    def end(self) -> bytes:
-        """What is left: the end of a last line that had none."""
-        return b"" if self._last == b"\n" and not self._held else b"\r\n"
+    async def _ranges(self, blobs: Blobs) -> AsyncIterator[bytes]:
+        size = self.message.size - len(self.message.prefix)
+        for start in range(0, size, _RANGE):
+            yield await blobs.read(self.message.blob_id, start, min(start + _RANGE, size))

@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,11 +31,10 @@ class Fact:
 
 def check_values(settings: Settings) -> None:
     """Raise SettingsError for a value whose type is right and that still cannot be used."""
-    for network in settings.limits.exempt_networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise SettingsError(f"limits.exempt_networks: {error}") from None
+    _check_networks("limits.exempt_networks", settings.limits.exempt_networks)
+    _check_networks("listen.lmtp_networks", settings.listen.lmtp_networks)
+    if settings.listen.lmtp == 25:
+        raise SettingsError("listen.lmtp: RFC 2033 §5: LMTP must not be used on port 25")
     try:
         Resolver(settings.delivery.resolver)
     except ValueError as error:
@@ -47,6 +46,14 @@ def check_values(settings: Settings) -> None:
             raise SettingsError(f"delivery.routes.{domain}: {error}") from None
     if settings.objects.backend == "s3" and not settings.objects.bucket:
         raise SettingsError('objects.bucket: needed with backend = "s3"')
+
+
+def _check_networks(key: str, networks: Iterable[str]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise SettingsError(f"{key}: {error}") from None
 
 
 async def postgres(dsn: str) -> list[Fact]:

@@ -16,7 +16,7 @@ SMTP_MESSAGES = Counter(
 )
 SMTP_SESSIONS = Gauge(
     "smtp_sessions",
-    "Open SMTP connections by door (smtp, submission, submissions)",
+    "Open SMTP connections by door (smtp, lmtp, submission, submissions)",
     ["door"],
     multiprocess_mode="livesum",
 )

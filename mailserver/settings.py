@@ -38,6 +38,8 @@ class Listen(_Section, frozen=True):
     imap: Port = 2143
     imaps: Port = 2993
     http: Port = 2080
+    lmtp: Port = 0
+    lmtp_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
 
 
 class Database(_Section, frozen=True):
@@ -75,6 +77,8 @@ class Smtp(_Section, frozen=True):
 
     max_message_size: Bytes = 50 * 1024 * 1024
     max_recipients: Count = 1000
+    max_transactions: Annotated[int, msgspec.Meta(ge=0)] = 0  # of one session; 0: no limit
+    bare_line_ends: Literal["refuse", "normalise"] = "refuse"
     command_timeout: Seconds = 300.0  # RFC 5321 §4.5.3.2.7
     data_timeout: Seconds = 180.0  # RFC 5321 §4.5.3.2.5: between two blocks of DATA
     max_sessions: Count = 10_000  # per worker process

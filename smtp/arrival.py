@@ -31,6 +31,7 @@ def received(transaction: Transaction, by: str) -> bytes:
             tls=client.cipher is not None,
             authenticated=client.account is not None,
             smtputf8=envelope.mail.smtputf8,
+            lmtp=client.lmtp,
         ),
         transaction_id=transaction.id,
         when=transaction.now,

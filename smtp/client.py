@@ -22,6 +22,7 @@ class Client(PeerSession):
         super().__init__(loop)
         self.address = address  # IP address as text; "" where the socket has none
         self.cipher: str | None = None  # of TLS; None: no TLS
+        self.lmtp = False  # the protocol is LMTP
         self.account: Account | None = None
         self.failed_logins = 0
         self.errors = 0  # since the last message that was accepted

@@ -1,33 +1,63 @@
 """The framer of DATA (RFC 5321 §4.1.1.4): bytes from the wire in, bytes of the message out.
 
-Invariants: only CR LF . CR LF ends the message, at any split of packets; a bare CR or a bare LF is
-never taken for a line end nor made one, it sets `bare`, and what follows is read up to the real
-end: so one DATA is one message or one refusal, and no command hides in it. What is held back
-between two calls is at most four bytes.
+Invariants: only CR LF . CR LF ends the message, at any split of packets; a bare CR or a bare LF
+ends neither a message nor a line of it (no dot behind one is removed), whatever `Bare` makes of it
+in the content, and what follows is read up to the real end: so one DATA is one message or one
+refusal, and no command hides in it. What is held back between two calls is at most four bytes.
 
 Every octet but those is taken as it comes: NUL and other controls, which RFC 5321 §4.1.1.4 lets be
 among "any of the 128 ASCII character codes", 8-bit octets (RFC 6152), and lines of any length.
 """
 
+from enum import Enum
+from typing import Protocol
+
+from mailserver.mail.line_ends import has_bare, normalised
+
 _DOT_LINE = b"\r\n."
 _LINE_END = b"\r\n"
+
+
+class Bare(Enum):
+    """What becomes of a CR or LF in a message that is no part of CR LF."""
+
+    REFUSE = "refuse"  # the message is refused
+    NORMALISE = "normalise"  # it is made CR LF
+    KEEP = "keep"  # it is content: BODY=BINARYMIME (RFC 3030 §3)
+
+
+class Framer(Protocol):
+    """Where the octets of a message end, and what they are."""
+
+    size: int  # octets of content so far
+    bare: bool  # a bare CR or LF was met that is refused
+    eight_bit: bool  # an octet above 127 was met
+
+    @property
+    def wanted(self) -> int | None:
+        """How many octets may be fed; None: any number, the framer finds the end."""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Content found in `data`, and what follows the end (None: no end yet)."""
 
 
 class DataFramer:
     """One message. `size` counts octets of content, dot-unstuffed, so far."""
 
-    __slots__ = ("_at_start", "_held", "bare", "eight_bit", "size")
+    __slots__ = ("_at_start", "_held", "_rule", "bare", "eight_bit", "size")
 
-    def __init__(self) -> None:
+    wanted = None
+
+    def __init__(self, rule: Bare = Bare.REFUSE) -> None:
+        self._rule = rule
         # The message begins at the beginning of a line: as if a line end had just been read.
         self._held = _LINE_END
         self._at_start = True
         self.size = 0
-        self.bare = False  # a bare CR or LF was met
-        self.eight_bit = False  # an octet above 127 was met
+        self.bare = False
+        self.eight_bit = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """Content found in `data`, and what follows the end of the message (None: no end yet)."""
         buffer = self._held + data if self._held else data
         pieces: list[bytes] = []
         rest: bytes | None = None
@@ -56,10 +86,12 @@ class DataFramer:
         return self._count(content), rest
 
     def _count(self, content: bytes) -> bytes:
-        # `content` never ends within CR LF: so the three counts differ if and only if one is bare.
-        ends = content.count(_LINE_END)
-        if content.count(b"\n") != ends or content.count(b"\r") != ends:
-            self.bare = True
+        # `content` never ends within CR LF: what stands alone here is bare.
+        if has_bare(content):
+            if self._rule is Bare.NORMALISE:
+                content = normalised(content)
+            else:
+                self.bare = True
         if not content.isascii():
             self.eight_bit = True
         if self._at_start and content:

@@ -36,10 +36,11 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[!-Z^-~]+
 
 
 class Body(Enum):
-    """BODY= of MAIL (RFC 6152)."""
+    """BODY= of MAIL (RFC 6152, RFC 3030 §3)."""
 
     SEVEN_BIT = b"7BIT"
     EIGHT_BIT = b"8BITMIME"
+    BINARY = b"BINARYMIME"
 
 
 @dataclass(slots=True)
@@ -190,7 +191,7 @@ def _body(value: bytes | None) -> Body:
     try:
         return Body((value or b"").upper())
     except ValueError:
-        raise MailError(501, "5.5.4", "BODY is 7BIT or 8BITMIME") from None
+        raise MailError(501, "5.5.4", "BODY is 7BIT, 8BITMIME or BINARYMIME") from None
 
 
 def _unknown(keyword: bytes) -> MailError:

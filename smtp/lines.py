@@ -27,8 +27,11 @@ class Lines:
         self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
-    def take(self) -> bytes:
-        """All of the input, as it is: the bytes of a message."""
+    def take(self, most: int | None = None) -> bytes:
+        """All of the input, or `most` octets of it, as they are: the bytes of a message."""
+        if most is not None and most < len(self):
+            start, self._at = self._at, self._at + most
+            return self._data[start : self._at]
         data = self._data[self._at :] if self._at else self._data
         self.clear()
         return data

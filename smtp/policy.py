@@ -7,6 +7,7 @@ Invariant: pure. None says "go on", a Reply says no.
 from dataclasses import dataclass
 
 from mailserver.accounts import Resolution
+from mailserver.settings import Smtp
 from smtp import replies
 from smtp.replies import Reply
 
@@ -44,7 +45,7 @@ def before_mail(stage: Stage, rules: Rules) -> Reply | None:
 
 
 def before_data(*, named: int, accepted: int) -> Reply | None:
-    """May DATA come now, after that many RCPT?"""
+    """May DATA or BDAT come now, after that many RCPT?"""
     if accepted:
         return None
     # RFC 5321 §3.3, and RFC 2920 §3.1 for a client that pipelines DATA behind refused recipients.
@@ -67,6 +68,19 @@ def before_auth(stage: Stage, rules: Rules) -> Reply | None:
 def declared_size(size: int, limit: int) -> Reply | None:
     """RFC 1870 §6.1: SIZE= beyond the limit is refused before the message is sent."""
     return replies.TOO_LARGE if size > limit else None
+
+
+def announced_limits(limits: Smtp) -> str:
+    """The LIMITS line of EHLO (RFC 9422): what is not named there has no limit."""
+    found = [f"RCPTMAX={limits.max_recipients}"]
+    if limits.max_transactions:
+        found.insert(0, f"MAILMAX={limits.max_transactions}")
+    return " ".join(["LIMITS", *found])
+
+
+def number_of_transactions(begun: int, limit: int) -> Reply | None:
+    """RFC 9422 §4.1: MAILMAX of a session; a `limit` of 0 is none."""
+    return replies.TOO_MANY_TRANSACTIONS if limit and begun >= limit else None
 
 
 def number_of_recipients(accepted: int, limit: int) -> Reply | None:

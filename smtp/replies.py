@@ -19,7 +19,7 @@ def refusal(error: MailError) -> Reply:
 
 def closes(reply: Reply) -> bool:
     """True when the session ends behind it (RFC 5321 §3.8, §4.1.1.10)."""
-    return reply.code in (221, 421) or reply is WRONG_PROTOCOL
+    return reply.code in (221, 421) or reply in (WRONG_PROTOCOL, LOST_IN_CHUNKS, NOT_TRUSTED)
 
 
 @lru_cache(maxsize=1024)
@@ -34,9 +34,10 @@ OK = Reply(250, "2.0.0", "Ok")
 SENDER_OK = Reply(250, "2.1.0", "Sender ok")
 RECIPIENT_OK = Reply(250, "2.1.5", "Recipient ok")
 START_DATA = Reply(354, "", "End data with <CR><LF>.<CR><LF>")  # RFC 2034 §4: no class 3
+CHUNK_OK = Reply(250, "2.0.0", "Chunk received")
 START_TLS = Reply(220, "2.0.0", "Ready to start TLS")
 BYE = Reply(221, "2.0.0", "Bye")
-HELP = Reply(214, "2.0.0", "EHLO HELO MAIL RCPT DATA RSET NOOP STARTTLS AUTH VRFY HELP QUIT")
+HELP = Reply(214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP STARTTLS AUTH VRFY HELP QUIT")
 # RFC 5321 §3.5.3 and §7.3: who exists is not told to strangers.
 VERIFY = Reply(252, "2.5.0", "Cannot VRFY user, but will accept message and attempt delivery")
 
@@ -59,10 +60,17 @@ BARE_LINE_END = Reply(500, "5.5.2", "Syntax error: lines end with CR LF")
 NO_PARAMETERS = Reply(501, "5.5.4", "Syntax error: no parameters allowed")
 NEEDS_PARAMETER = Reply(501, "5.5.4", "Syntax error: parameter missing")
 BAD_HOST_NAME = Reply(501, "5.5.4", "Syntax: EHLO and HELO take a host name or an address literal")
-NEED_HELLO = Reply(503, "5.5.1", "Send EHLO first")
+BAD_LHLO_NAME = Reply(501, "5.5.4", "Syntax: LHLO takes a host name or an address literal")
+NEED_HELLO = Reply(503, "5.5.1", "Say hello first: EHLO, or LHLO in LMTP")
 NEED_EHLO = Reply(503, "5.5.1", "Send EHLO first: AUTH is an extension")
 NEED_MAIL = Reply(503, "5.5.1", "Send MAIL first")
 NEED_RECIPIENT = Reply(503, "5.5.1", "Send RCPT first")
+# RFC 3030 §2: DATA and BDAT are not mixed in one transaction, and its recipients are known by then.
+IN_CHUNKS = Reply(503, "5.5.1", "The message comes in chunks: send BDAT or RSET")
+BINARY_IN_DATA = Reply(503, "5.5.1", "BODY=BINARYMIME needs BDAT")  # RFC 3030 §3
+BAD_CHUNK = Reply(501, "5.5.4", "Syntax: BDAT size [LAST]")
+# Said once and for all: what follows a BDAT without a size may be content or commands.
+LOST_IN_CHUNKS = Reply(501, "5.5.4", "Syntax: BDAT size [LAST], closing")
 NO_VALID_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
 NESTED_MAIL = Reply(503, "5.5.1", "Sender already given")
 IN_TLS = Reply(503, "5.5.1", "TLS is already active")
@@ -89,6 +97,7 @@ TOO_MANY_LOGINS = Reply(421, "4.7.0", "Too many failed logins")
 
 TOO_LARGE = Reply(552, "5.3.4", "Message is too large")
 TOO_LARGE_BY_FAR = Reply(421, "4.3.0", "Message is too large, closing")
+TOO_MANY_TRANSACTIONS = Reply(421, "4.7.0", "Too many messages in this session, connect again")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
 UNKNOWN_MAILBOX = Reply(550, "5.1.1", "No such mailbox here")
 RELAY_DENIED = Reply(550, "5.7.1", "Relaying denied")
@@ -99,6 +108,7 @@ NOT_YOUR_FROM = Reply(550, "5.7.1", "From address does not belong to this accoun
 BAD_FROM = Reply(554, "5.6.0", "From field cannot be read")
 # The one answer to the whole family of SMTP smuggling.
 BARE_IN_DATA = Reply(550, "5.6.11", "Bare CR or LF in message")
+NOT_TRUSTED = Reply(554, "5.7.1", "No LMTP from your network")
 LOOP = Reply(554, "5.4.6", "Too many hops: mail loop")
 NEEDS_SMTPUTF8 = Reply(553, "5.6.7", "Recipient address needs SMTPUTF8")
 

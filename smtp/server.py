@@ -11,6 +11,7 @@ from mailserver.logs import logger
 from mailserver.node import Node
 from smtp.connection import HANDSHAKE, LINGER, Sessions
 from smtp.inbound import Inbound
+from smtp.lmtp import Lmtp, LmtpSession
 from smtp.service import Service
 from smtp.session import Session
 from smtp.submission import Submission
@@ -21,8 +22,11 @@ log = logger("smtp")
 class SmtpDoor:
     """A listening socket and its sessions."""
 
-    def __init__(self, service: Service, *, implicit_tls: bool) -> None:
+    def __init__(
+        self, service: Service, *, implicit_tls: bool, session: type[Session] = Session
+    ) -> None:
         self.sessions = Sessions()
+        self._kind = session
         self._service = service
         self._implicit_tls = implicit_tls
         self._server: asyncio.Server | None = None
@@ -60,7 +64,7 @@ class SmtpDoor:
         await self.sessions.all_gone()
 
     def _session(self) -> Session:
-        return Session(self._service, self.sessions)
+        return self._kind(self._service, self.sessions)
 
 
 async def serve_inbound(node: Node, sock: socket.socket) -> SmtpDoor:
@@ -75,6 +79,18 @@ async def serve_inbound(node: Node, sock: socket.socket) -> SmtpDoor:
     return await _open(service, sock, implicit_tls=False)
 
 
+async def serve_lmtp(node: Node, sock: socket.socket) -> SmtpDoor:
+    """The door for MTAs of the house, on a bound socket."""
+    service = Lmtp(
+        node.settings,
+        node.accounts,
+        node.ingest,
+        node.certificates.server_context,
+        door="lmtp",
+    )
+    return await _open(service, sock, implicit_tls=False, session=LmtpSession)
+
+
 async def serve_submission(node: Node, sock: socket.socket, *, implicit_tls: bool) -> SmtpDoor:
     """The door for our users' mail: with STARTTLS, or in TLS from the start (RFC 8314 §3.3)."""
     service = Submission(
@@ -87,7 +103,9 @@ async def serve_submission(node: Node, sock: socket.socket, *, implicit_tls: boo
     return await _open(service, sock, implicit_tls=implicit_tls)
 
 
-async def _open(service: Service, sock: socket.socket, *, implicit_tls: bool) -> SmtpDoor:
-    door = SmtpDoor(service, implicit_tls=implicit_tls)
+async def _open(
+    service: Service, sock: socket.socket, *, implicit_tls: bool, session: type[Session] = Session
+) -> SmtpDoor:
+    door = SmtpDoor(service, implicit_tls=implicit_tls, session=session)
     await door.open(sock)
     return door

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,10 +20,12 @@ from mailserver.accounts import Accounts
 from mailserver.ingest import Arrival, Ingest, Receipt
 from mailserver.logs import logger
 from mailserver.mail.addresses import Address
+from mailserver.objects import MessageBuffer
 from mailserver.settings import Settings
 from smtp import policy, replies
 from smtp.arrival import Prefix, arrival
 from smtp.client import Client
+from smtp.data import Bare
 from smtp.grammar import Mail, Rcpt
 from smtp.message import Header, read_header
 from smtp.policy import Evidence, Rules
@@ -39,7 +41,7 @@ Answer = Reply | Callable[[], Awaitable[Reply]]
 
 
 class Service(ABC):
-    """The common part of port 25 and of submission."""
+    """The common part of port 25, LMTP and submission."""
 
     rules: Rules
     direction: str  # label of smtp_messages_total
@@ -53,13 +55,14 @@ class Service(ABC):
         *,
         door: str,
     ) -> None:
-        """`door` is its name in metrics: smtp, submission, submissions."""
+        """`door` is its name in metrics: smtp, lmtp, submission, submissions."""
         self.settings = settings
         self.accounts = accounts
         self.ingest = ingest
         self.tls_context = tls_context
         self.door = door
         self.spool = settings.data / "incoming"  # where large messages wait for their end
+        self.bare = Bare(settings.smtp.bare_line_ends)
         self._prototype: dict[str, Any] | None = None
 
     def prototype(self, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -99,6 +102,9 @@ class Service(ABC):
             "SMTPUTF8",
             "PIPELINING",
             "ENHANCEDSTATUSCODES",
+            "CHUNKING",
+            "BINARYMIME",
+            policy.announced_limits(self.settings.smtp),
         ]
         # RFC 3207 §4.2: not offered once TLS is active.
         return found if client.cipher else [*found, "STARTTLS"]
@@ -128,11 +134,29 @@ class Service(ABC):
             return partial(self._recipient, envelope, address)
         return self._add(envelope, Recipient(address, resolution))
 
-    async def message(self, client: Client, envelope: Envelope, message: Message) -> Reply:
-        """Store the message everywhere it goes: durable when the answer is positive.
+    def buffer(self) -> MessageBuffer:
+        """Where a message is collected."""
+        return MessageBuffer(self.spool, self.settings.objects.inline_limit)
+
+    def before_message(self, envelope: Envelope) -> Reply | None:
+        """May the message of this envelope come now?"""
+        return policy.before_data(named=envelope.named, accepted=len(envelope.recipients))
+
+    def answers(self, envelope: Envelope, reply: Reply) -> Sequence[Reply]:
+        """The replies that say `reply` to the message of this envelope."""
+        return (reply,)
+
+    async def message(
+        self, client: Client, envelope: Envelope, message: Message
+    ) -> Sequence[Reply]:
+        """Store the message everywhere it goes: durable for whom the answer is positive.
 
         Raises StorageUnavailable and MailError; then nothing was accepted.
         """
+        return self.answers(envelope, await self.store(client, envelope, message))
+
+    async def store(self, client: Client, envelope: Envelope, message: Message) -> Reply:
+        """As `message`, with the one answer for all recipients of the envelope."""
         header = read_header(message.content)
         transaction = Transaction(
             client, envelope, message, header, secrets.token_hex(8), datetime.now(UTC)

@@ -1,36 +1,36 @@
 """The commands of a session: aiosmtpd's SMTP, with the way of a message made to run inline.
 
-MAIL, RCPT, DATA, the bytes of a message and the small verbs are executed at once, as they lie in
-the input; EHLO, HELO and AUTH are aiosmtpd's own coroutines, each run to its end before the next
+MAIL, RCPT, DATA, BDAT, the bytes of a message and the small verbs are executed at once, as they lie
+in the input; EHLO, HELO and AUTH are aiosmtpd's own coroutines, each run to its end before the next
 command is looked at. What mail means at this door, its Service says.
 
-Invariant: between MAIL and its end there is one Envelope; EHLO, RSET, STARTTLS, the end of the
-message and the end of the connection all forget it (RFC 5321 §4.1.4).
+Invariants: between MAIL and its end there is one Envelope; EHLO, RSET, STARTTLS, the end of the
+message and the end of the connection all forget it (RFC 5321 §4.1.4). The octets of a chunk are
+never executed, also where the chunk is refused.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from aiosmtpd.smtp import Envelope as PeerEnvelope
 
 from mailserver.errors import MailError, StorageUnavailable
 from mailserver.logs import logger
-from mailserver.objects import MessageBuffer
 from smtp import grammar, policy, replies
 from smtp.authentication import decode_base64
+from smtp.chunking import ChunkFramer, parse_chunk
 from smtp.connection import Connection, Work
-from smtp.data import DataFramer
-from smtp.grammar import Mail
+from smtp.data import Bare, DataFramer
+from smtp.grammar import Body, Mail
 from smtp.policy import Stage
+from smtp.reception import ChunkReception, Reception
 from smtp.recipients import Envelope
 from smtp.replies import Reply
 from smtp.service import Answer
-from smtp.transaction import Message
 
 PROGRESS = 1024  # octets of a message that must come within data_timeout
-DRAIN_FACTOR = 2  # a message is read to its end up to this multiple of the size limit
 
 # A browser, or a script in one, that was led to a mail port.
 _HTTP = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH"))
@@ -38,28 +38,34 @@ _TLS_RECORD = 0x16  # RFC 8446 §5.1: handshake
 
 log = logger("smtp")
 
-# A reply, or how to get it; it gives None when the replies are written already.
-Outcome = Answer | Callable[[], Any]
+# A reply, or how to get it (it gives None when the replies are written already); None: there is
+# none yet.
+Outcome = Answer | Callable[[], Any] | None
 
 
 class Session(Connection):
     """One client at one door."""
 
+    commands: ClassVar[Mapping[bytes, Callable[[Any, bytes], Outcome]]]
+
     # Of the class until they are needed: an idle session is small.
     _mail_envelope: Envelope | None = None
-    _framer: DataFramer | None = None
-    _buffer: MessageBuffer | None = None
+    _message: Reception | None = None  # of the transaction, once it has begun
+    _due: Reception | None = None  # whose octets come now
+    _transactions = 0  # MAIL commands that were accepted
     _progress = 0  # octets of the message since the deadline was set
 
     @property
     def in_data(self) -> bool:
-        return self._framer is not None
+        return self._message is not None or self._due is not None
 
     def discard(self) -> None:
-        self._mail_envelope = None
-        self._framer = None
-        if not self.storing:
-            self._close_buffer()
+        self._mail_envelope = self._due = None
+        if self._message is not None:
+            # What is being stored is closed behind that.
+            if not self.storing:
+                self._message.close()
+            self._message = None
 
     @property
     def stage(self) -> Stage:
@@ -76,8 +82,8 @@ class Session(Connection):
     # ── from input to commands ──────────────────────────────────────────────────────────────
 
     def execute_one(self) -> Work | bool:
-        if self._framer is not None:
-            return self._take_data(self._framer)
+        if self._due is not None:
+            return self._take_octets(self._due)
         if self.lines.starts_with(_TLS_RECORD):
             return self._answer(replies.WRONG_PROTOCOL)
         line = self.lines.next()
@@ -91,7 +97,7 @@ class Session(Connection):
             return replies.EMPTY_LINE
         try:
             verb, argument = grammar.command(line)
-            command = _COMMANDS.get(verb)
+            command = self.commands.get(verb)
             if command is not None:
                 return command(self, argument)
         except MailError as error:
@@ -102,19 +108,22 @@ class Session(Connection):
         if isinstance(outcome, Reply):
             self.say(outcome)
             return True
-        return partial(self._await_answer, outcome)
+        return True if outcome is None else partial(self._await_answer, outcome)
 
     async def _await_answer(self, ask: Callable[[], Any]) -> None:
         try:
             reply = await ask()
-        except MailError as error:
-            log.info("refused", client=self.client.address, cause=str(error))
-            reply = replies.refusal(error)
-        except StorageUnavailable as error:
-            log.error("storage unavailable", client=self.client.address, cause=str(error))
-            reply = replies.STORAGE_UNAVAILABLE
+        except (MailError, StorageUnavailable) as error:
+            reply = self._failed(error)
         if reply is not None:
             self.say(reply)
+
+    def _failed(self, error: MailError | StorageUnavailable) -> Reply:
+        if isinstance(error, MailError):
+            log.info("refused", client=self.client.address, cause=str(error))
+            return replies.refusal(error)
+        log.error("storage unavailable", client=self.client.address, cause=str(error))
+        return replies.STORAGE_UNAVAILABLE
 
     # ── the transaction ─────────────────────────────────────────────────────────────────────
 
@@ -122,8 +131,10 @@ class Session(Connection):
         if refusal := policy.before_mail(self.stage, self.service.rules):
             return refusal
         mail = grammar.mail(argument, extended=self.client.extended_smtp)
-        limit = self.service.settings.smtp.max_message_size
-        if refusal := policy.declared_size(mail.size, limit):
+        limits = self.service.settings.smtp
+        if refusal := policy.declared_size(mail.size, limits.max_message_size):
+            return refusal
+        if refusal := policy.number_of_transactions(self._transactions, limits.max_transactions):
             return refusal
         answer = self.service.mail(self.client, mail)
         if isinstance(answer, Reply):
@@ -136,12 +147,15 @@ class Session(Connection):
     def _mail_answered(self, mail: Mail, reply: Reply) -> Reply:
         if reply.positive:
             self._mail_envelope = Envelope(mail)
+            self._transactions += 1
         return reply
 
     def _rcpt(self, argument: bytes) -> Outcome:
         envelope = self._mail_envelope
         if envelope is None:
             return replies.NEED_MAIL
+        if self._message is not None:
+            return replies.IN_CHUNKS
         envelope.named += 1
         rcpt = grammar.rcpt(
             argument, extended=self.client.extended_smtp, smtputf8=envelope.mail.smtputf8
@@ -162,64 +176,108 @@ class Session(Connection):
         envelope = self._mail_envelope
         if envelope is None:
             return replies.NEED_MAIL
-        if refusal := policy.before_data(named=envelope.named, accepted=len(envelope.recipients)):
+        if self._message is not None:
+            return replies.IN_CHUNKS
+        if envelope.mail.body is Body.BINARY:
+            return replies.BINARY_IN_DATA
+        if refusal := self.service.before_message(envelope):
             return refusal
-        settings = self.service.settings
-        self._framer = DataFramer()
-        self._buffer = MessageBuffer(self.service.spool, settings.objects.inline_limit)
-        self._progress = 0
-        self.expect(settings.smtp.data_timeout)
+        service, limits = self.service, self.service.settings.smtp
+        self._message = Reception(
+            DataFramer(service.bare), service.buffer(), limits.max_message_size
+        )
+        self._expect_octets(self._message)
         return replies.START_DATA
 
-    def _take_data(self, framer: DataFramer) -> Work | bool:
-        content, rest = framer.feed(self.lines.take())
-        limits = self.service.settings.smtp
-        if framer.bare or framer.size > limits.max_message_size:
-            self._close_buffer()  # it will be refused: only its end is of interest
-        elif self._buffer is not None:
-            self._buffer.write(content)
-        if rest is None:
-            return self._more_data(framer, len(content))
-        self._framer = None
-        self.lines.feed(rest)
-        self.expect(limits.command_timeout)
-        refusal = policy.framing(framer.size, limits.max_message_size, bare=framer.bare)
-        if refusal:
+    def _bdat(self, argument: bytes) -> Outcome:
+        chunk = parse_chunk(argument)
+        if chunk is None:
+            return replies.LOST_IN_CHUNKS
+        reception = self._chunks()
+        if not chunk.valid:
+            reception.refuse(replies.BAD_CHUNK)
+        if not reception.begin(chunk):
             self.discard()
-            return self._answer(refusal)
-        return self._answer(partial(self._store, framer.eight_bit))
+            return replies.TOO_LARGE_BY_FAR
+        if not chunk.size:
+            reception.take(b"")  # a CR that was held back is bare when nothing follows
+            return self._come_to_its_end(reception)
+        self._expect_octets(reception)
+        return None
 
-    def _more_data(self, framer: DataFramer, octets: int) -> bool:
-        limits = self.service.settings.smtp
-        if framer.size > DRAIN_FACTOR * limits.max_message_size:
+    def _chunks(self) -> ChunkReception:
+        """The message that the next chunk belongs to; where it can have none, one to refuse."""
+        if isinstance(self._message, ChunkReception):
+            return self._message
+        envelope = self._mail_envelope
+        binary = envelope is not None and envelope.mail.body is Body.BINARY
+        framer = ChunkFramer(Bare.KEEP if binary else self.service.bare)
+        limit = self.service.settings.smtp.max_message_size
+        reception = ChunkReception(framer, self.service.buffer(), limit)
+        if envelope is None:
+            reception.refuse(replies.NEED_MAIL)
+        elif refusal := self.service.before_message(envelope):
+            reception.refuse(refusal)
+        else:
+            self._message = reception
+        return reception
+
+    def _expect_octets(self, reception: Reception) -> None:
+        self._due = reception
+        self._progress = 0
+        self.expect(self.service.settings.smtp.data_timeout)
+
+    def _take_octets(self, reception: Reception) -> Work | bool:
+        data = self.lines.take(reception.framer.wanted)
+        rest = reception.take(data)
+        if rest is None:
+            return self._more_octets(reception, len(data))
+        self._due = None
+        if rest:
+            self.lines.feed(rest)
+        self.expect(self.service.settings.smtp.command_timeout)
+        return self._answer(self._come_to_its_end(reception))
+
+    def _more_octets(self, reception: Reception, octets: int) -> bool:
+        if reception.too_long_to_drain:
             self.discard()
             self.say(replies.TOO_LARGE_BY_FAR)
             return True
         self._progress += octets
         if self._progress >= PROGRESS:
             self._progress = 0
-            self.expect(limits.data_timeout)
+            self.expect(self.service.settings.smtp.data_timeout)
         return False
 
-    async def _store(self, eight_bit: bool) -> Reply:
-        envelope, buffer = self._mail_envelope, self._buffer
-        assert envelope is not None
-        assert buffer is not None
+    def _come_to_its_end(self, reception: Reception) -> Outcome:
+        """The answer to a message, or to a chunk of one."""
+        refusal = reception.refusal
+        if isinstance(reception, ChunkReception) and not reception.last:
+            return refusal or replies.CHUNK_OK
+        envelope = self._mail_envelope
+        if envelope is None or reception is not self._message:
+            return refusal  # of chunks that belong to no message
+        if refusal is None:
+            return partial(self._store, envelope, reception)
+        for reply in self.service.answers(envelope, refusal):
+            self.say(reply)
+        self.discard()
+        return None
+
+    async def _store(self, envelope: Envelope, reception: Reception) -> None:
         self.storing = True
         try:
-            message = Message(buffer.content(), eight_bit)
-            reply = await self.service.message(self.client, envelope, message)
+            answers = await self.service.message(self.client, envelope, reception.whole)
+        except (MailError, StorageUnavailable) as error:
+            answers = self.service.answers(envelope, self._failed(error))
         finally:
             self.storing = False
+            reception.close()
             self.discard()
-        if reply.positive:
-            self.client.errors = 0
-        return reply
-
-    def _close_buffer(self) -> None:
-        if self._buffer is not None:
-            self._buffer.close()
-            self._buffer = None
+        for reply in answers:
+            self.say(reply)
+            if reply.positive:
+                self.client.errors = 0
 
     # ── the small verbs ─────────────────────────────────────────────────────────────────────
 
@@ -290,10 +348,11 @@ class Session(Connection):
         return response
 
 
-_COMMANDS: dict[bytes, Callable[[Session, bytes], Outcome]] = {
+Session.commands = {
     b"MAIL": Session._mail,
     b"RCPT": Session._rcpt,
     b"DATA": Session._data,
+    b"BDAT": Session._bdat,
     b"RSET": Session._rset,
     b"NOOP": Session._noop,
     b"QUIT": Session._quit,

@@ -20,10 +20,17 @@ _NOT_TOKEN = re.compile(r"[^A-Za-z0-9._+-]")
 
 
 def protocol_keyword(
-    *, extended: bool, tls: bool = False, authenticated: bool = False, smtputf8: bool = False
+    *,
+    extended: bool,
+    tls: bool = False,
+    authenticated: bool = False,
+    smtputf8: bool = False,
+    lmtp: bool = False,
 ) -> str:
     """The "with" keyword of a session (RFC 3848; RFC 6531 §4.3 for `smtputf8` transactions)."""
-    if smtputf8:
+    if lmtp:
+        base = "UTF8LMTP" if smtputf8 else "LMTP"
+    elif smtputf8:
         base = "UTF8SMTP"
     elif extended:
         base = "ESMTP"

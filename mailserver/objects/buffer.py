@@ -8,6 +8,8 @@ from typing import IO, TypeAlias
 
 Content: TypeAlias = bytes | mmap.mmap
 
+_MOST_PIECES = 64  # kept one by one; a sender of single octets would make an object of each
+
 
 class MessageBuffer:
     """Collects the bytes of one message. Close it, or use it as a context manager."""
@@ -30,6 +32,8 @@ class MessageBuffer:
             self._file.write(chunk)
             return
         self._chunks.append(bytes(chunk))
+        if len(self._chunks) > _MOST_PIECES:
+            self._chunks = [b"".join(self._chunks)]
         if self.size > self._spill_at:
             self._spill()
 

@@ -9,10 +9,10 @@ from typing import Literal
 from mailserver.errors import SettingsError
 from mailserver.settings import Listen, Role
 
-DoorName = Literal["smtp", "submission", "submissions", "imap", "imaps", "http"]
+DoorName = Literal["smtp", "lmtp", "submission", "submissions", "imap", "imaps", "http"]
 
 _DOORS: dict[Role, tuple[DoorName, ...]] = {
-    "smtp": ("smtp",),
+    "smtp": ("smtp", "lmtp"),
     "submission": ("submission", "submissions"),
     "imap": ("imap", "imaps"),
     "delivery": (),
@@ -21,8 +21,16 @@ _DOORS: dict[Role, tuple[DoorName, ...]] = {
 }
 _IMPLICIT_TLS = {"submissions", "imaps"}
 # RFC 5321 §4.2, RFC 3501 §7.1.1, RFC 9112 §4.
-_GREETINGS = {"smtp": b"220", "submission": b"220", "submissions": b"220"}
-_GREETINGS |= {"imap": b"* OK", "imaps": b"* OK", "http": b"HTTP/1.1 200"}
+_GREETINGS: dict[DoorName, bytes | tuple[bytes, ...]] = {
+    "smtp": b"220",
+    # RFC 5321 §3.1: 554 for whom it is not there, and we may be outside of listen.lmtp_networks.
+    "lmtp": (b"220", b"554"),
+    "submission": b"220",
+    "submissions": b"220",
+    "imap": b"* OK",
+    "imaps": b"* OK",
+    "http": b"HTTP/1.1 200",
+}
 
 
 @dataclass(slots=True)

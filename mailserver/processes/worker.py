@@ -83,6 +83,10 @@ async def _open(node: Node, name: DoorName, descriptor: int) -> Door:
             from smtp.server import serve_inbound
 
             return await serve_inbound(node, sock)
+        case "lmtp":
+            from smtp.server import serve_lmtp
+
+            return await serve_lmtp(node, sock)
         case "submission" | "submissions":
             from smtp.server import serve_submission
 

@@ -23,6 +23,7 @@ from tests.support.outbound import (
     PREFIX,
     deferred,
     finished,
+    parsed,
     reply,
     states,
     submit,
@@ -48,6 +49,25 @@ async def test_message_reaches_the_remote_host(
     assert received.helo == "mail.example.test"
     assert await reply(node, queue_id) == "250 2.0.0 got it"
     assert DELIVERY_ATTEMPTS.labels("delivered")._value.get() == before + 2
+
+
+async def test_binary_parts_go_out_encoded(
+    node: Node, worker: Worker, dns_server: DnsServer, smtp_port: int
+) -> None:
+    dns_server.add(MX)
+    header = CONTENT.partition(b"\r\n\r\n")[0] + b"\r\nContent-Type: image/x\r\n"
+    binary = bytes(range(256)) * 5000  # with CR, LF, NUL; larger than what is kept in memory
+    with remote_mx("127.0.0.2", smtp_port) as mx:
+        queue_id = await submit(
+            *(node, "carol@remote.test"),
+            content=header + b"Content-Transfer-Encoding: binary\r\n\r\n" + binary,
+        )
+        assert set((await finished(node, queue_id)).values()) == {"delivered"}
+        (received,) = mx.received
+    part = parsed(received.content)
+    assert part["Content-Transfer-Encoding"] == "base64"
+    assert part.get_payload(decode=True) == binary
+    assert received.content.count(b"\n") == received.content.count(b"\r\n")
 
 
 async def test_idle_worker_wakes_at_once(

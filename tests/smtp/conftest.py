@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from mailserver.node import Door, Node
-from smtp.server import serve_inbound, serve_submission
+from smtp.server import serve_inbound, serve_lmtp, serve_submission
 from tests.support.dialog import Wire
 
 
@@ -28,6 +28,7 @@ class Doors:
     smtp: int
     submission: int
     submissions: int
+    lmtp: int
     tls: ssl.SSLContext
     doors: list[Door]
     wires: list[Wire] = field(default_factory=list)
@@ -54,12 +55,13 @@ def trusting() -> ssl.SSLContext:
 
 @asynccontextmanager
 async def open_doors(node: Node) -> AsyncIterator[Doors]:
-    socks = [listening() for _ in range(3)]
+    socks = [listening() for _ in range(4)]
     ports = [sock.getsockname()[1] for sock in socks]
     doors: list[Door] = [
         await serve_inbound(node, socks[0]),
         await serve_submission(node, socks[1], implicit_tls=False),
         await serve_submission(node, socks[2], implicit_tls=True),
+        await serve_lmtp(node, socks[3]),
     ]
     opened = Doors(*ports, tls=trusting(), doors=doors)
     try:

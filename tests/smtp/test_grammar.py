@@ -27,6 +27,7 @@ def refused(error: pytest.ExceptionInfo[MailError]) -> str:
         (b"FROM:<a@[192.0.2.1]>", Mail(Address("a", "[192.0.2.1]"))),
         (b"FROM:<a@b.test> body=8BITMIME", Mail(Address("a", "b.test"), body=Body.EIGHT_BIT)),
         (b"FROM:<a@b.test>  SIZE=0   BODY=7bit", Mail(Address("a", "b.test"))),
+        (b"FROM:<a@b.test> BODY=BinaryMIME", Mail(Address("a", "b.test"), body=Body.BINARY)),
         (
             "FROM:<ä@b.test> SMTPUTF8 AUTH=a+3Db".encode(),
             Mail(Address("ä", "b.test"), smtputf8=True, auth=b"a+3Db"),
@@ -56,7 +57,7 @@ def test_mail(argument: bytes, expected: Mail) -> None:
         (b"FROM:<a@b.test> SIZE=1 SIZE=1", "501 5.5.4"),
         (b"FROM:<a@b.test> =1", "501 5.5.4"),
         (b"FROM:<a@b.test> AUTH=a=b", "501 5.5.4"),
-        (b"FROM:<a@b.test> BODY=BINARYMIME", "501 5.5.4"),
+        (b"FROM:<a@b.test> BODY=9BIT", "501 5.5.4"),
         (b"FROM:<a@b.test> RET=HDRS", "555 5.5.4"),
         (b"FROM:<\xc3\xa4@b.test>", "553 5.6.7"),
         (b"FROM:<\xff@b.test> SMTPUTF8", "501 5.1.7"),

@@ -188,12 +188,12 @@ async def test_a_connection_lost_in_data_leaves_nothing(
     await in_data(wire)
     await wire.send(b"x" * 1000 + b"\r\n" + b"y" * 300_000)
     session = only_session(doors)
-    while session._buffer is None or session._buffer.size < 200_000:
+    while session._message is None or session._message.framer.size < 200_000:
         await asyncio.sleep(0.01)
     wire.writer.transport.abort()
     while len(cast(SmtpDoor, doors.doors[0]).sessions):
         await asyncio.sleep(0.01)
-    assert session._buffer is None
+    assert session._message is None
     assert list((tmp_path / "incoming").iterdir()) == []
     assert await inbox(node, BOB) == []
 
@@ -214,7 +214,7 @@ async def test_a_client_that_leaves_before_its_250_finds_the_message_stored_once
             await asyncio.sleep(0.02)
     [stored] = await inbox(node, BOB)
     assert stored.count(body) == lines
-    assert session._buffer is None
+    assert session._message is None
 
 
 async def test_a_large_message_is_stored_byte_for_byte(node: Node, connect: Connect) -> None:

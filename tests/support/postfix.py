@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,8 +56,11 @@ class Postfix:
 
 
 @contextmanager
-def postfix(*, port: int, relay: int) -> Iterator[Postfix]:
-    """A running Postfix on `port`; mail for others goes to 127.0.0.1, port `relay`."""
+def postfix(*, port: int, relay: int, more: Sequence[str] = ()) -> Iterator[Postfix]:
+    """A running Postfix on `port`; mail for others goes to 127.0.0.1, port `relay`.
+
+    `more` are lines of main.cf.
+    """
     require("postfix")
     require_root("Postfix runs only when root starts it")
     # Its users have to enter the folder: not below pytest's, which are root's alone.
@@ -65,7 +68,7 @@ def postfix(*, port: int, relay: int) -> Iterator[Postfix]:
         folder = Path(name)
         folder.chmod(0o755)
         running = Postfix(port, folder)
-        _configure(running, relay)
+        _configure(running, relay, more)
         command = ("/usr/sbin/postfix", "-c", str(folder / "config"))
         succeed(*command, "start")
         try:
@@ -75,7 +78,7 @@ def postfix(*, port: int, relay: int) -> Iterator[Postfix]:
             subprocess.run([*command, "stop"], capture_output=True, check=False, timeout=60)
 
 
-def _configure(running: Postfix, relay: int) -> None:
+def _configure(running: Postfix, relay: int, more: Sequence[str]) -> None:
     folder = running.folder
     for part in ("config", "queue", "data", "mail"):
         (folder / part).mkdir(mode=0o755)
@@ -84,7 +87,7 @@ def _configure(running: Postfix, relay: int) -> None:
     made = self_signed((HOST,), now=datetime.now(UTC) - timedelta(minutes=1))
     (folder / "certificate.pem").write_bytes(made.certificate)
     (folder / "key.pem").write_bytes(made.private_key)
-    (folder / "config" / "main.cf").write_text(_main(folder, relay))
+    (folder / "config" / "main.cf").write_text("\n".join([_main(folder, relay), *more, ""]))
     (folder / "config" / "master.cf").write_text(master_services(running.port))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-DOORS = ("smtp", "submission", "submissions", "imap", "imaps", "http")
+DOORS = ("smtp", "submission", "submissions", "imap", "imaps", "http", "lmtp")
 COMMAND = str(Path(sys.executable).with_name("mailserver"))
 
 _READY = 60.0  # seconds
