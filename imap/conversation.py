@@ -43,8 +43,8 @@ class Conversation(Connection):
 
     __slots__ = ("_asked", "_bad", "_dropping", "_fatal", "_idling", "_stop_watch", "session")
 
-    def __init__(self, doorway: Doorway) -> None:
-        super().__init__(doorway)
+    def __init__(self, doorway: Doorway, address: str = "") -> None:
+        super().__init__(doorway, address)
         self.session = Session(
             doorway.services,
             self.write,

@@ -1,7 +1,6 @@
 """Facts about what the server needs, for its start, /readyz and `mailserver doctor`."""
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 from mailserver.dns import Problem, Resolver, split_host_port
 from mailserver.errors import SettingsError, StorageUnavailable
 from mailserver.keys import certificate_facts
+from mailserver.mail.networks import networks
 from mailserver.objects import ObjectStore
 from mailserver.settings import Settings
 from mailserver.storage.migrations import pending
@@ -31,11 +31,14 @@ class Fact:
 
 def check_values(settings: Settings) -> None:
     """Raise SettingsError for a value whose type is right and that still cannot be used."""
-    for network in settings.limits.exempt_networks:
+    for key, texts in (
+        ("limits.exempt_networks", settings.limits.exempt_networks),
+        ("listen.proxy_networks", settings.listen.proxy_networks),
+    ):
         try:
-            ipaddress.ip_network(network)
+            networks(texts)
         except ValueError as error:
-            raise SettingsError(f"limits.exempt_networks: {error}") from None
+            raise SettingsError(f"{key}: {error}") from None
     try:
         Resolver(settings.delivery.resolver)
     except ValueError as error:

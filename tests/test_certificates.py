@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
@@ -65,7 +66,7 @@ def handshake(
 
 def shown(certificates: Certificates, name: str | None) -> str:
     """The first name of the certificate that a client asking for `name` sees."""
-    der = handshake(certificates.server_context, name=name).getpeercert(binary_form=True)
+    der = handshake(certificates.server_context("mx"), name=name).getpeercert(binary_form=True)
     assert der is not None
     certificate = x509.load_der_x509_certificate(der)
     san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -96,7 +97,7 @@ def test_a_client_that_trusts_the_self_signed_certificate_verifies_it(
 ) -> None:
     trusting = ssl.create_default_context(cafile=str(primary_files(settings)[0]))
 
-    assert handshake(certificates.server_context, trusting, name).getpeercert()
+    assert handshake(certificates.server_context("mx"), trusting, name).getpeercert()
 
 
 def test_prepare_keeps_a_good_certificate(settings: Settings) -> None:
@@ -199,9 +200,11 @@ def test_a_name_never_leads_out_of_the_directory(
 
 
 def test_the_name_not_asked_for_the_longest_is_unloaded_and_loaded_again(
-    certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("mailserver.certificates.MAX_CONTEXTS", 2)
+    prepare(settings)
+    few = msgspec.structs.replace(settings, tls=Tls(certificates=2))
+    certificates = Certificates(few)
     for name in ("a.example", "b.example", "c.example"):
         write_pair(tmp_path / "tls" / name, name)
     first = certificates.context_for("a.example")
@@ -210,7 +213,7 @@ def test_the_name_not_asked_for_the_longest_is_unloaded_and_loaded_again(
 
     certificates.context_for("c.example")
 
-    assert list(certificates._contexts) == ["a.example", "c.example"]
+    assert list(certificates._held) == ["a.example", "c.example"]
     assert shown(certificates, "b.example") == "b.example"
 
 
@@ -253,11 +256,11 @@ def test_reload_shows_changed_certificates_through_the_same_context(
         primary_files(settings), (made.certificate, made.private_key), strict=True
     ):
         path.write_bytes(content)
-    door = certificates.server_context
+    door = certificates.server_context("mx")
 
     certificates.reload()
 
-    assert certificates.server_context is door
+    assert certificates.server_context("mx") is door
     assert shown(certificates, "c.example") == "renewed.example"
     assert shown(certificates, None) == "new-primary.example"
 
@@ -280,9 +283,9 @@ def test_a_session_is_resumed_under_its_own_name(
 ) -> None:
     write_pair(tmp_path / "tls" / "r.example", "r.example")
     client = client_context(minimum_version=version, maximum_version=version)
-    first = handshake(certificates.server_context, client, "r.example")
+    first = handshake(certificates.server_context("mx"), client, "r.example")
 
-    again = handshake(certificates.server_context, client, "r.example", first.session)
+    again = handshake(certificates.server_context("mx"), client, "r.example", first.session)
 
     assert again.session_reused
 
@@ -295,7 +298,7 @@ def test_tls_older_than_1_2_is_refused(certificates: Certificates) -> None:
     old.set_ciphers("ALL:@SECLEVEL=0")
 
     with pytest.raises(ssl.SSLError):
-        handshake(certificates.server_context, old)
+        handshake(certificates.server_context("mx"), old)
 
 
 @pytest.mark.parametrize(
@@ -308,4 +311,4 @@ def test_ciphers_without_forward_secrecy_or_aead_are_refused(
     weak.set_ciphers(ciphers)
 
     with pytest.raises(ssl.SSLError):
-        handshake(certificates.server_context, weak)
+        handshake(certificates.server_context("mx"), weak)

@@ -54,7 +54,7 @@ def main() -> int:
 
 
 async def _serve(given: Handover) -> None:
-    async with Node.open(given.settings, given.dsn) as node:
+    async with Node.open(given.settings, given.dsn, ticket_secret=given.ticket_secret) as node:
         doors = [await _open(node, name, descriptor) for name, descriptor in given.sockets]
         background = [node.supervise(), *(work(node) for work in BACKGROUND)]
         if "delivery" in given.roles:
