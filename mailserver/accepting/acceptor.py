@@ -49,7 +49,7 @@ class Acceptor:
         self._entrance = entrance
         self._make = make
         self._proxies = networks(entrance.settings.listen.proxy_networks)
-        self._coming: set[asyncio.Task[None]] = set()
+        self._coming: dict[socket.socket, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
         self._sock: socket.socket | None = None
         self._pause: asyncio.TimerHandle | None = None
@@ -81,10 +81,15 @@ class Acceptor:
             asyncio.get_running_loop().remove_reader(self._sock)
             self._sock.close()
             self._sock = None
-        for task in self._coming:
+        coming = dict(self._coming)
+        for task in coming.values():
             task.cancel()
-        if self._coming:
-            await asyncio.wait(self._coming)
+        if coming:
+            await asyncio.wait(coming.values())
+        for sock, task in coming.items():
+            if task.cancelled():
+                sock.close()
+                self._coming.pop(sock, None)  # it may not even have begun
 
     # ── accepting ───────────────────────────────────────────────────────────────────────────
 
@@ -115,9 +120,8 @@ class Acceptor:
             log.warning("too many sessions", client=address, door=self._entrance.door)
             sock.close()
             return
-        task = asyncio.get_running_loop().create_task(self._bring_in(sock, address))
-        self._coming.add(task)
-        task.add_done_callback(self._coming.discard)
+        coming = self._bring_in(sock, address)
+        self._coming[sock] = asyncio.get_running_loop().create_task(coming)
 
     # ── coming in ───────────────────────────────────────────────────────────────────────────
 
@@ -126,16 +130,14 @@ class Acceptor:
             if within(address, self._proxies):
                 address = await self._behind(sock, address)
             await self._begin(sock, address)
+            return
         except (ProxyHeaderError, TimeoutError) as error:
             cause = str(error) or "it did not come in time"
             log.info("PROXY header refused", proxy=address, door=self._entrance.door, cause=cause)
         except OSError as error:
             log.info("connection lost", client=address, door=self._entrance.door, cause=str(error))
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return
+        finally:
+            self._coming.pop(sock, None)
         sock.close()
 
     async def _behind(self, sock: socket.socket, proxy: str) -> str:

@@ -41,6 +41,7 @@ def main() -> int:
     except EOFError:
         return 1
     logs.configure(given.settings.logs, role=f"worker-{given.slot}")
+    sys.unraisablehook = logs.unraisable
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(given))
