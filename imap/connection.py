@@ -10,7 +10,7 @@ for the client has a deadline. What stands behind STARTTLS in the same input is 
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -20,13 +20,14 @@ from imap.protocol.framer import Framer
 from imap.protocol.responses import Condition
 from imap.session import Disconnected, Services
 from mailserver import metrics
+from mailserver.accepting import start_tls
 from mailserver.logs import logger
+from mailserver.mail.networks import address_of
 
 BACKLOG = 64 * 1024  # bytes kept while a command runs; the transport may add one read of its own
 AT_ONCE = 64 * 1024  # bytes of output put together before they are handed to the transport
 TURN = 50  # commands executed before other sessions get their turn
 LINGER = 5.0  # seconds the client has to fetch the last line
-HANDSHAKE = 30.0  # seconds for TLS
 
 log = logger("imap")
 
@@ -37,7 +38,7 @@ class Doorway:
 
     services: Services
     name: str  # imap or imaps, in metrics and logs
-    tls: ssl.SSLContext
+    tls: Callable[[], ssl.SSLContext]  # the context of a new handshake
     implicit_tls: bool
     before_login: Limits
     after_login: Limits
@@ -72,11 +73,12 @@ class Connection(asyncio.Protocol, ABC):
         "transport",
     )
 
-    def __init__(self, doorway: Doorway) -> None:
+    def __init__(self, doorway: Doorway, address: str = "") -> None:
+        """`address` is the client's; "": it is at the other end of the socket."""
         self.doorway = doorway
         self.framer = Framer(doorway.before_login)
         self.transport: asyncio.Transport | None = None
-        self.peer = ""
+        self.peer = address
         self._loop = asyncio.get_running_loop()
         self._output: list[bytes] = []
         self._output_size = 0
@@ -121,8 +123,7 @@ class Connection(asyncio.Protocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        name = transport.get_extra_info("peername")
-        self.peer = name[0] if isinstance(name, tuple) else "local"
+        self.peer = self.peer or address_of(transport.get_extra_info("peername")) or "local"
         settings = self.doorway.services.node.settings.imap
         services = self.doorway.services
         services.sessions += 1
@@ -376,19 +377,15 @@ class Connection(asyncio.Protocol, ABC):
         await self._flushed()
         self._reading_paused = False  # start_tls reads on
         try:
-            transport = await self._loop.start_tls(
+            self.transport = await start_tls(
                 raw,
                 self,
-                self.doorway.tls,
-                server_side=True,
-                ssl_handshake_timeout=HANDSHAKE,
-                ssl_shutdown_timeout=LINGER,
+                self.doorway.tls(),
+                door=self.doorway.name,
+                client=self.peer,
+                timeout=self.doorway.services.node.settings.tls.handshake_timeout,
             )
-        except (TimeoutError, OSError) as error:
-            log.info("TLS handshake failed", peer=self.peer, cause=str(error))
+        except OSError:
             raw.abort()
             self.connection_lost(None)
             raise Disconnected from None
-        if transport is None:  # the client went away meanwhile
-            raise Disconnected
-        self.transport = transport

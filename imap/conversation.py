@@ -34,6 +34,8 @@ MOST_BAD_BEFORE = 10  # before
 
 _STALLED_LITERAL = 300.0  # seconds between two pieces of a message
 _WEB = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"DELETE ", b"PATCH ")
+# A PROXY header, of which version 2 has a line with NUL only.
+_PROXY, _PROXY_2 = (b"PROXY TCP", b"PROXY UNKNOWN"), b"\0"
 
 log = logger("imap")
 
@@ -43,8 +45,8 @@ class Conversation(Connection):
 
     __slots__ = ("_asked", "_bad", "_dropping", "_fatal", "_idling", "_stop_watch", "session")
 
-    def __init__(self, doorway: Doorway) -> None:
-        super().__init__(doorway)
+    def __init__(self, doorway: Doorway, address: str = "") -> None:
+        super().__init__(doorway, address)
         self.session = Session(
             doorway.services,
             self.write,
@@ -146,6 +148,9 @@ class Conversation(Connection):
         """End a conversation that is not IMAP, before more of it is taken for commands."""
         if line.startswith(_WEB) and b" HTTP/" in line:
             self.bye("This is no web server")
+            return True
+        if line.startswith(_PROXY) or line == _PROXY_2:
+            self.bye("A PROXY header is not believed from your address")
             return True
         return False
 

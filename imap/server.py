@@ -7,13 +7,15 @@ left, and none is looked at any more.
 import asyncio
 import socket
 from dataclasses import dataclass
+from functools import partial
 
-from imap.connection import HANDSHAKE, LINGER, Doorway
+from imap.connection import LINGER, Doorway
 from imap.conversation import Conversation
 from imap.message_cache import MessageCache
 from imap.protocol.events import Limits
 from imap.registry import Mailboxes
 from imap.session import Services
+from mailserver.accepting import Acceptor, Entrance
 from mailserver.logs import logger
 from mailserver.node import Node
 from mailserver.settings import Imap
@@ -65,13 +67,15 @@ class ImapDoor:
         self.doorway = Doorway(
             _enter(node),
             "imaps" if implicit_tls else "imap",
-            node.certificates.server_context,
+            partial(node.certificates.server_context, "imap"),
             implicit_tls,
             before_login=Limits.before_login(),
             after_login=limits_after_login(settings),
         )
         self._node = node
-        self._server: asyncio.Server | None = None
+        tls = self.doorway.tls if implicit_tls else None
+        entrance = Entrance(node.settings, self.doorway.name, tls, self._has_room)
+        self._acceptor = Acceptor(entrance, partial(Conversation, self.doorway))
         self._timer: asyncio.TimerHandle | None = None
         shortest = min(
             settings.login_timeout, settings.idle_timeout, settings.write_timeout, LINGER
@@ -81,16 +85,7 @@ class ImapDoor:
     async def open(self, sock: socket.socket) -> None:
         """Accept connections on `sock`, which is bound."""
         (self._node.settings.data / "incoming").mkdir(parents=True, exist_ok=True)
-        loop = asyncio.get_running_loop()
-        tls = self.doorway.implicit_tls
-        self._server = await loop.create_server(
-            lambda: Conversation(self.doorway),
-            sock=sock,
-            backlog=1024,
-            ssl=self.doorway.tls if tls else None,
-            ssl_handshake_timeout=HANDSHAKE if tls else None,
-            ssl_shutdown_timeout=LINGER if tls else None,
-        )
+        await self._acceptor.open(sock)
         self._check()
 
     async def drain(self, timeout: float) -> None:
@@ -98,8 +93,7 @@ class ImapDoor:
 
         Whoever is left after `timeout` seconds is cut off.
         """
-        if self._server is not None:
-            self._server.close()
+        await self._acceptor.close()
         for connection in list(self.doorway.connections):
             connection.drain()
         await self._gone(timeout)
@@ -110,6 +104,9 @@ class ImapDoor:
         if self._timer is not None:
             self._timer.cancel()
         _leave(self._node)
+
+    def _has_room(self, coming: int) -> bool:
+        return self.doorway.services.sessions + coming < self._node.settings.imap.max_sessions
 
     async def _gone(self, timeout: float) -> None:
         """Wait, `timeout` seconds at most, until all connections are gone and left behind."""

@@ -1,8 +1,7 @@
 """Facts about what the server needs, for its start, /readyz and `mailserver doctor`."""
 
 import asyncio
-import ipaddress
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from mailserver.dns import Problem, Resolver, split_host_port
 from mailserver.errors import SettingsError, StorageUnavailable
 from mailserver.keys import certificate_facts
+from mailserver.mail.networks import networks
 from mailserver.objects import ObjectStore
 from mailserver.settings import Settings
 from mailserver.storage.migrations import pending
@@ -31,8 +31,15 @@ class Fact:
 
 def check_values(settings: Settings) -> None:
     """Raise SettingsError for a value whose type is right and that still cannot be used."""
-    _check_networks("limits.exempt_networks", settings.limits.exempt_networks)
-    _check_networks("listen.lmtp_networks", settings.listen.lmtp_networks)
+    for key, texts in (
+        ("limits.exempt_networks", settings.limits.exempt_networks),
+        ("listen.lmtp_networks", settings.listen.lmtp_networks),
+        ("listen.proxy_networks", settings.listen.proxy_networks),
+    ):
+        try:
+            networks(texts)
+        except ValueError as error:
+            raise SettingsError(f"{key}: {error}") from None
     if settings.listen.lmtp == 25:
         raise SettingsError("listen.lmtp: RFC 2033 §5: LMTP must not be used on port 25")
     try:
@@ -46,14 +53,6 @@ def check_values(settings: Settings) -> None:
             raise SettingsError(f"delivery.routes.{domain}: {error}") from None
     if settings.objects.backend == "s3" and not settings.objects.bucket:
         raise SettingsError('objects.bucket: needed with backend = "s3"')
-
-
-def _check_networks(key: str, networks: Iterable[str]) -> None:
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise SettingsError(f"{key}: {error}") from None
 
 
 async def postgres(dsn: str) -> list[Fact]:

@@ -88,6 +88,13 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def unraisable(found: "sys.UnraisableHookArgs") -> None:
+    """For sys.unraisablehook: one line. A stranger causes some, as by a name in TLS's SNI."""
+    logger("python").warning(
+        "exception ignored", cause=repr(found.exc_value), in_=repr(found.object)[:200]
+    )
+
+
 class _Output:
     """stderr, as it is at the moment of writing; that nobody reads it any more breaks no mail."""
 

@@ -37,6 +37,11 @@ IMAP_COMMANDS = Counter(
     ["command", "result"],
 )
 IMAP_FETCHED_BYTES = Counter("imap_fetched_bytes_total", "Bytes sent in FETCH responses")
+TLS_HANDSHAKES = Counter(
+    "tls_handshakes_total",
+    "TLS handshakes by door, version (of those that succeeded) and result (full, resumed, failed)",
+    ["door", "version", "result"],
+)
 LOGINS = Counter(
     "logins_total",
     "Logins by door (submission, submissions, imap, imaps) and result (accepted, refused)",

@@ -56,8 +56,11 @@ class Node:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, dsn: str) -> AsyncIterator["Node"]:
+    async def open(
+        cls, settings: Settings, dsn: str, *, ticket_secret: bytes | None = None
+    ) -> AsyncIterator["Node"]:
         """Connect everything; the listener and the group commit run inside the block."""
+        certificates = Certificates(settings, ticket_secret=ticket_secret)
         async with AsyncExitStack() as stack:
             database = await Database.open(
                 dsn,
@@ -67,7 +70,7 @@ class Node:
             stack.push_async_callback(database.close)
             objects = open_store(settings)
             stack.push_async_callback(objects.close)
-            node = cls._assemble(settings, database, objects)
+            node = cls._assemble(settings, database, objects, certificates)
             for work in (node.ingest.run(), node.listener.run()):
                 task = asyncio.create_task(work)
                 node.running.append(task)
@@ -75,7 +78,13 @@ class Node:
             yield node
 
     @classmethod
-    def _assemble(cls, settings: Settings, database: Database, objects: ObjectStore) -> "Node":
+    def _assemble(
+        cls,
+        settings: Settings,
+        database: Database,
+        objects: ObjectStore,
+        certificates: Certificates,
+    ) -> "Node":
         listener = Listener(database.dsn)
         changes = MailboxChanges()
         accounts = Accounts(database, settings.limits)
@@ -93,7 +102,7 @@ class Node:
             blobs=Blobs(database, objects),
             accounts=accounts,
             domains=domains,
-            certificates=Certificates(settings),
+            certificates=certificates,
             quotas=quotas,
             ingest=Ingest(
                 database,

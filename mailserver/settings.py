@@ -40,6 +40,8 @@ class Listen(_Section, frozen=True):
     http: Port = 2080
     lmtp: Port = 0
     lmtp_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    proxy_networks: tuple[str, ...] = ()  # balancers that send the PROXY header, to the mail doors
+    proxy_timeout: Seconds = 5.0  # for the header
 
 
 class Database(_Section, frozen=True):
@@ -70,6 +72,9 @@ class Tls(_Section, frozen=True):
 
     certificate: str = ""
     key: str = ""
+    certificates: Count = 2000  # of other names, loaded at the same time, per worker process
+    recheck: Seconds = 60.0  # a changed file is noticed at the first handshake after it
+    handshake_timeout: Seconds = 30.0
 
 
 class Smtp(_Section, frozen=True):

@@ -16,9 +16,10 @@ from mailserver import metrics
 from mailserver.accounts import Accounts
 from mailserver.errors import MailError, StorageUnavailable
 from mailserver.logs import logger
+from mailserver.mail.networks import networks, within
 from mailserver.settings import Limits
 from smtp import policy, replies
-from smtp.client import Client, networks, within
+from smtp.client import Client
 
 if TYPE_CHECKING:
     from smtp.session import Session

@@ -1,15 +1,11 @@
 """What a session knows of the one at the other end."""
 
 import asyncio
-import ipaddress
-from collections.abc import Sequence
 from typing import Any
 
 from aiosmtpd.smtp import Session as PeerSession
 
 from mailserver.accounts import Account
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Client(PeerSession):
@@ -32,29 +28,3 @@ class Client(PeerSession):
         self.cipher = cipher
         self.host_name = None
         self.extended_smtp = False
-
-
-def address_of(peername: object) -> str:
-    """The IP address in a socket's peer name; IPv4 in IPv6 is IPv4."""
-    if not isinstance(peername, tuple) or not peername:
-        return ""
-    text = str(peername[0]).partition("%")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return ""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
-
-
-def networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Networks from settings."""
-    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-
-
-def within(address: str, among: tuple[Network, ...]) -> bool:
-    """True when the address lies in one of the networks."""
-    if not address:
-        return False
-    found = ipaddress.ip_address(address)
-    return any(found in network for network in among)

@@ -7,7 +7,6 @@ the same input is thrown away (RFC 3207 §6).
 """
 
 import asyncio
-import ssl
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
@@ -15,9 +14,11 @@ from typing import cast
 from aiosmtpd.smtp import SMTP
 
 from mailserver import metrics
+from mailserver.accepting import start_tls
 from mailserver.logs import logger
+from mailserver.mail.networks import address_of
 from smtp import replies
-from smtp.client import Client, address_of
+from smtp.client import Client
 from smtp.lines import Lines
 from smtp.replies import Reply
 from smtp.service import Service
@@ -25,7 +26,6 @@ from smtp.service import Service
 BACKLOG = 64 * 1024  # octets kept while a command runs; the transport may add one read of its own
 TURN = 200  # commands executed before other sessions get their turn
 LINGER = 5.0  # seconds the client has to fetch the last reply
-HANDSHAKE = 30.0  # seconds for TLS
 
 # asyncio's protocol works without one; its annotation does not say so.
 NO_READER = cast(asyncio.StreamReader, None)
@@ -71,7 +71,8 @@ class Sessions:
 class Connection(SMTP):
     """What all sessions have; `Session` adds the commands."""
 
-    def __init__(self, service: Service, sessions: "Sessions") -> None:
+    def __init__(self, service: Service, sessions: "Sessions", address: str = "") -> None:
+        """`address` is the client's; "": it is at the other end of the socket."""
         loop = asyncio.get_running_loop()
         # Not SMTP.__init__, which looks through all members of this class and of the handler each
         # time (100 µs) and makes a stream reader: the service did the first once for all sessions.
@@ -80,6 +81,7 @@ class Connection(SMTP):
         self.service = service
         self.loop = loop
         self._sessions = sessions
+        self._address = address
         self.lines = Lines()
         self._output: list[bytes] = []
         self._work: asyncio.Task[None] | None = None
@@ -118,7 +120,8 @@ class Connection(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        self.client = Client(self.loop, address_of(transport.get_extra_info("peername")))
+        address = self._address or address_of(transport.get_extra_info("peername"))
+        self.client = Client(self.loop, address)
         self.session = self.client
         metrics.SMTP_SESSIONS.labels(self.service.door).inc()
         self.expect(self.service.settings.smtp.command_timeout)
@@ -351,21 +354,19 @@ class Connection(SMTP):
         raw = cast(asyncio.Transport, self.transport)
         self._reading_paused = False  # start_tls reads on
         try:
-            transport = await self.loop.start_tls(
+            transport = await start_tls(
                 raw,
                 self,
-                self.service.tls_context,
-                server_side=True,
-                ssl_handshake_timeout=HANDSHAKE,
-                ssl_shutdown_timeout=LINGER,
+                self.service.tls_context(),
+                door=self.service.door,
+                client=self.client.address,
+                timeout=self.service.settings.tls.handshake_timeout,
             )
-        except (OSError, ssl.SSLError) as error:
-            log.info("TLS handshake failed", client=self.client.address, cause=str(error))
+        except OSError:
             self._ended = True
             raw.abort()
             self.connection_lost(None)
             return
-        assert transport is not None
         self.transport = transport
         cipher: tuple[str, str, int] = transport.get_extra_info("cipher")
         self.client.start_tls(cipher[0])

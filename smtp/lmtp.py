@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
+from mailserver.mail.networks import Network, networks, within
 from smtp import grammar, policy, replies
-from smtp.client import Client, Network, networks, within
+from smtp.client import Client
 from smtp.inbound import Inbound
 from smtp.recipients import Envelope, Recipient
 from smtp.replies import Reply

@@ -6,10 +6,12 @@ Invariant: after `drain` no session of the door is left.
 import asyncio
 import socket
 from contextlib import suppress
+from functools import partial
 
+from mailserver.accepting import Acceptor, Entrance
 from mailserver.logs import logger
 from mailserver.node import Node
-from smtp.connection import HANDSHAKE, LINGER, Sessions
+from smtp.connection import Sessions
 from smtp.inbound import Inbound
 from smtp.lmtp import Lmtp, LmtpSession
 from smtp.service import Service
@@ -28,31 +30,21 @@ class SmtpDoor:
         self.sessions = Sessions()
         self._kind = session
         self._service = service
-        self._implicit_tls = implicit_tls
-        self._server: asyncio.Server | None = None
+        tls = service.tls_context if implicit_tls else None
+        entrance = Entrance(service.settings, service.door, tls, self._has_room)
+        self._acceptor = Acceptor(entrance, self._session)
 
     async def open(self, sock: socket.socket) -> None:
         """Accept connections on `sock`, which is bound."""
         self._service.spool.mkdir(parents=True, exist_ok=True)
-        loop = asyncio.get_running_loop()
-        # The context is one object for ever: it picks the certificate at each handshake.
-        context = self._service.tls_context if self._implicit_tls else None
-        self._server = await loop.create_server(
-            self._session,
-            sock=sock,
-            backlog=1024,
-            ssl=context,
-            ssl_handshake_timeout=HANDSHAKE if context else None,
-            ssl_shutdown_timeout=LINGER if context else None,
-        )
+        await self._acceptor.open(sock)
 
     async def drain(self, timeout: float) -> None:
         """Accept no more; 421 to idle sessions, and to others after their running message.
 
         Whoever is left after `timeout` seconds is cut off.
         """
-        if self._server is not None:
-            self._server.close()
+        await self._acceptor.close()
         for session in self.sessions:
             session.drain()
         with suppress(TimeoutError):
@@ -63,8 +55,11 @@ class SmtpDoor:
             session.abort()
         await self.sessions.all_gone()
 
-    def _session(self) -> Session:
-        return self._kind(self._service, self.sessions)
+    def _session(self, address: str) -> Session:
+        return self._kind(self._service, self.sessions, address)
+
+    def _has_room(self, coming: int) -> bool:
+        return len(self.sessions) + coming < self._service.settings.smtp.max_sessions
 
 
 async def serve_inbound(node: Node, sock: socket.socket) -> SmtpDoor:
@@ -73,7 +68,7 @@ async def serve_inbound(node: Node, sock: socket.socket) -> SmtpDoor:
         node.settings,
         node.accounts,
         node.ingest,
-        node.certificates.server_context,
+        partial(node.certificates.server_context, "mx"),
         door="smtp",
     )
     return await _open(service, sock, implicit_tls=False)
@@ -85,7 +80,7 @@ async def serve_lmtp(node: Node, sock: socket.socket) -> SmtpDoor:
         node.settings,
         node.accounts,
         node.ingest,
-        node.certificates.server_context,
+        partial(node.certificates.server_context, "mx"),
         door="lmtp",
     )
     return await _open(service, sock, implicit_tls=False, session=LmtpSession)
@@ -97,7 +92,7 @@ async def serve_submission(node: Node, sock: socket.socket, *, implicit_tls: boo
         node.settings,
         node.accounts,
         node.ingest,
-        node.certificates.server_context,
+        partial(node.certificates.server_context, "submission"),
         door="submissions" if implicit_tls else "submission",
     )
     return await _open(service, sock, implicit_tls=implicit_tls)

@@ -51,11 +51,14 @@ class Service(ABC):
         settings: Settings,
         accounts: Accounts,
         ingest: Ingest,
-        tls_context: ssl.SSLContext,
+        tls_context: Callable[[], ssl.SSLContext],
         *,
         door: str,
     ) -> None:
-        """`door` is its name in metrics: smtp, lmtp, submission, submissions."""
+        """`door` is its name in metrics: smtp, lmtp, submission, submissions.
+
+        `tls_context` gives the context of a new handshake.
+        """
         self.settings = settings
         self.accounts = accounts
         self.ingest = ingest

@@ -35,6 +35,9 @@ PROGRESS = 1024  # octets of a message that must come within data_timeout
 # A browser, or a script in one, that was led to a mail port.
 _HTTP = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH"))
 _TLS_RECORD = 0x16  # RFC 8446 §5.1: handshake
+# A PROXY header, of which version 2 has a line with NUL only: from where none is believed.
+_PROXY, _PROXY_2 = b"PROXY", b"\0"
+_FOREIGN = _HTTP | {_PROXY}
 
 log = logger("smtp")
 
@@ -101,8 +104,8 @@ class Session(Connection):
             if command is not None:
                 return command(self, argument)
         except MailError as error:
-            return replies.refusal(error)
-        return replies.WRONG_PROTOCOL if verb in _HTTP else replies.UNKNOWN_COMMAND
+            return replies.WRONG_PROTOCOL if line == _PROXY_2 else replies.refusal(error)
+        return replies.WRONG_PROTOCOL if verb in _FOREIGN else replies.UNKNOWN_COMMAND
 
     def _answer(self, outcome: Outcome) -> Work | bool:
         if isinstance(outcome, Reply):

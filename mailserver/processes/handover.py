@@ -25,6 +25,7 @@ class Handover(msgspec.Struct, frozen=True):
     roles: tuple[Role, ...]
     sockets: tuple[tuple[DoorName, int], ...]
     slot: int
+    ticket_secret: bytes  # of TLS sessions that all workers resume
 
     def encode(self) -> bytes:
         body = msgspec.json.encode(self)

@@ -51,6 +51,7 @@ class _Parent:
         self._settings = settings
         self._roles = tuple(roles)
         self._say = say
+        self._ticket_secret = certificates.new_ticket_secret()
         self._slots: list[Slot] = []
         self._asked_at = math.inf  # monotonic
         self._stop = asyncio.Event()
@@ -117,7 +118,7 @@ class _Parent:
         doors = [place.door for place in found]
         numbers = [sock.fileno() for sock in own]
         sockets = tuple(zip(doors, numbers, strict=True))
-        return Handover(self._settings, dsn, self._roles, sockets, slot)
+        return Handover(self._settings, dsn, self._roles, sockets, slot, self._ticket_secret)
 
     @asynccontextmanager
     async def _workers(self, given: Sequence[Handover]) -> AsyncIterator[None]:

@@ -41,6 +41,7 @@ def main() -> int:
     except EOFError:
         return 1
     logs.configure(given.settings.logs, role=f"worker-{given.slot}")
+    sys.unraisablehook = logs.unraisable
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(given))
@@ -54,7 +55,7 @@ def main() -> int:
 
 
 async def _serve(given: Handover) -> None:
-    async with Node.open(given.settings, given.dsn) as node:
+    async with Node.open(given.settings, given.dsn, ticket_secret=given.ticket_secret) as node:
         doors = [await _open(node, name, descriptor) for name, descriptor in given.sockets]
         background = [node.supervise(), *(work(node) for work in BACKGROUND)]
         if "delivery" in given.roles:

@@ -1,12 +1,12 @@
 """Which certificate a TLS client is shown, by real handshakes in memory."""
 
 import ssl
-from collections.abc import Callable
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -19,75 +19,8 @@ from mailserver import keys
 from mailserver.certificates import Certificates, prepare, primary_files
 from mailserver.errors import SettingsError
 from mailserver.settings import Settings, Tls
-
-HOST = "mail.example.test"
-
-
-def client_context(**limits: ssl.TLSVersion) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    for name, version in limits.items():
-        setattr(context, name, version)
-    return context
-
-
-def handshake(
-    server: ssl.SSLContext,
-    client: ssl.SSLContext | None = None,
-    name: str | None = None,
-    session: ssl.SSLSession | None = None,
-) -> ssl.SSLObject:
-    """The client's side after a whole handshake and one byte each way, without a socket."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    theirs = (client or client_context()).wrap_bio(
-        to_client, to_server, server_hostname=name, session=session
-    )
-    ours = server.wrap_bio(to_server, to_client, server_side=True)
-    steps: list[Callable[[], object]] = [
-        theirs.do_handshake,
-        ours.do_handshake,
-        lambda: ours.write(b"x"),
-        lambda: theirs.read(1),
-    ]
-    rounds = 0
-    while steps:
-        rounds += 1
-        assert rounds < 50
-        for step in tuple(steps):
-            try:
-                step()
-                steps.remove(step)
-            except ssl.SSLWantReadError:
-                continue
-    return theirs
-
-
-def shown(certificates: Certificates, name: str | None) -> str:
-    """The first name of the certificate that a client asking for `name` sees."""
-    der = handshake(certificates.server_context, name=name).getpeercert(binary_form=True)
-    assert der is not None
-    certificate = x509.load_der_x509_certificate(der)
-    san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return str(next(iter(san)).value)
-
-
-def write_pair(directory: Path, name: str) -> None:
-    made = keys.self_signed([name], now=datetime.now(UTC))
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "fullchain.pem").write_bytes(made.certificate)
-    (directory / "privkey.pem").write_bytes(made.private_key)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=str(tmp_path), hostname=HOST)
-
-
-@pytest.fixture
-def certificates(settings: Settings) -> Certificates:
-    prepare(settings)
-    return Certificates(settings)
+from tests.certificates.conftest import HOST
+from tests.support.handshakes import handshake, shown, write_pair
 
 
 @pytest.mark.parametrize("name", [HOST, "localhost", "127.0.0.1"])
@@ -96,7 +29,7 @@ def test_a_client_that_trusts_the_self_signed_certificate_verifies_it(
 ) -> None:
     trusting = ssl.create_default_context(cafile=str(primary_files(settings)[0]))
 
-    assert handshake(certificates.server_context, trusting, name).getpeercert()
+    assert handshake(certificates.server_context("mx"), trusting, name).getpeercert()
 
 
 def test_prepare_keeps_a_good_certificate(settings: Settings) -> None:
@@ -199,9 +132,11 @@ def test_a_name_never_leads_out_of_the_directory(
 
 
 def test_the_name_not_asked_for_the_longest_is_unloaded_and_loaded_again(
-    certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("mailserver.certificates.MAX_CONTEXTS", 2)
+    prepare(settings)
+    few = msgspec.structs.replace(settings, tls=Tls(certificates=2))
+    certificates = Certificates(few)
     for name in ("a.example", "b.example", "c.example"):
         write_pair(tmp_path / "tls" / name, name)
     first = certificates.context_for("a.example")
@@ -210,7 +145,7 @@ def test_the_name_not_asked_for_the_longest_is_unloaded_and_loaded_again(
 
     certificates.context_for("c.example")
 
-    assert list(certificates._contexts) == ["a.example", "c.example"]
+    assert list(certificates._held) == ["a.example", "c.example"]
     assert shown(certificates, "b.example") == "b.example"
 
 
@@ -253,11 +188,11 @@ def test_reload_shows_changed_certificates_through_the_same_context(
         primary_files(settings), (made.certificate, made.private_key), strict=True
     ):
         path.write_bytes(content)
-    door = certificates.server_context
+    door = certificates.server_context("mx")
 
     certificates.reload()
 
-    assert certificates.server_context is door
+    assert certificates.server_context("mx") is door
     assert shown(certificates, "c.example") == "renewed.example"
     assert shown(certificates, None) == "new-primary.example"
 
@@ -274,38 +209,121 @@ def test_reload_keeps_the_primary_when_the_new_one_is_broken(
     assert shown(certificates, None) == HOST
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_a_session_is_resumed_under_its_own_name(
-    certificates: Certificates, tmp_path: Path, version: ssl.TLSVersion
+def test_a_wildcard_serves_the_names_one_label_below_it(
+    certificates: Certificates, tmp_path: Path
 ) -> None:
-    write_pair(tmp_path / "tls" / "r.example", "r.example")
-    client = client_context(minimum_version=version, maximum_version=version)
-    first = handshake(certificates.server_context, client, "r.example")
+    write_pair(tmp_path / "tls" / "*.customer.example", "*.customer.example")
+    write_pair(tmp_path / "tls" / "own.customer.example", "own.customer.example")
 
-    again = handshake(certificates.server_context, client, "r.example", first.session)
-
-    assert again.session_reused
-
-
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-def test_tls_older_than_1_2_is_refused(certificates: Certificates) -> None:
-    old = client_context(
-        minimum_version=ssl.TLSVersion.TLSv1_1, maximum_version=ssl.TLSVersion.TLSv1_1
-    )
-    old.set_ciphers("ALL:@SECLEVEL=0")
-
-    with pytest.raises(ssl.SSLError):
-        handshake(certificates.server_context, old)
+    assert shown(certificates, "mail.customer.example") == "*.customer.example"
+    assert shown(certificates, "imap.customer.example") == "*.customer.example"
+    assert shown(certificates, "own.customer.example") == "own.customer.example"
+    # RFC 6125 §6.4.3
+    assert shown(certificates, "customer.example") == HOST
+    assert shown(certificates, "a.mail.customer.example") == HOST
+    assert len(certificates._held) == 2
 
 
 @pytest.mark.parametrize(
-    "ciphers", ["AES128-SHA", "ECDHE-ECDSA-AES128-SHA256", "AES128-GCM-SHA256"]
+    "name", ["mail.customer.example.", "MAIL.Customer.Example", "mail.customer.example"]
 )
-def test_ciphers_without_forward_secrecy_or_aead_are_refused(
-    certificates: Certificates, ciphers: str
-) -> None:
-    weak = client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
-    weak.set_ciphers(ciphers)
+def test_a_name_has_one_spelling(certificates: Certificates, tmp_path: Path, name: str) -> None:
+    write_pair(tmp_path / "tls" / "mail.customer.example", "mail.customer.example")
 
-    with pytest.raises(ssl.SSLError):
-        handshake(certificates.server_context, weak)
+    assert certificates.context_for(name) is certificates.context_for("mail.customer.example")
+    assert certificates.context_for(name) is not certificates.context_for(None)
+
+
+def test_an_internationalised_name_is_found_by_its_a_labels(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    write_pair(tmp_path / "tls" / "xn--mnchen-3ya.example", "xn--mnchen-3ya.example")
+
+    assert shown(certificates, "münchen.example") == "xn--mnchen-3ya.example"
+
+
+def test_an_expired_certificate_is_logged_once_and_not_shown(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    then = datetime.now(UTC) - timedelta(days=400)
+    write_pair(tmp_path / "tls" / "old.example", "old.example", now=then)
+
+    with capture_logs() as lines:
+        assert [shown(certificates, "old.example") for _ in range(3)] == [HOST] * 3
+
+    assert [(line["name"], line["cause"]) for line in lines] == [("old.example", "expired")]
+
+
+def test_a_certificate_that_expires_while_it_is_loaded_is_shown_no_more(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    write_pair(tmp_path / "tls" / "c.example", "c.example")
+    assert shown(certificates, "c.example") == "c.example"
+
+    certificates._held["c.example"].ends = time.time() - 1
+
+    assert shown(certificates, "c.example") == HOST
+
+
+@pytest.fixture
+def looking(settings: Settings) -> Certificates:
+    """Looks at its files at each handshake."""
+    prepare(settings)
+    return Certificates(msgspec.structs.replace(settings, tls=Tls(recheck=1e-9)))
+
+
+def test_a_changed_file_is_noticed_without_being_told(
+    looking: Certificates, settings: Settings, tmp_path: Path
+) -> None:
+    directory = tmp_path / "tls" / "c.example"
+    write_pair(directory, "c.example")
+    assert shown(looking, "c.example") == "c.example"
+    same = looking.context_for("c.example")
+    assert looking.context_for("c.example") is same
+
+    write_pair(directory, "renewed.example")
+    made = keys.self_signed(["new-primary.example"], now=datetime.now(UTC))
+    files = zip(primary_files(settings), (made.certificate, made.private_key), strict=True)
+    for path, content in files:
+        path.write_bytes(content)
+
+    assert shown(looking, "c.example") == "renewed.example"
+    assert shown(looking, None) == "new-primary.example"
+
+
+def test_a_file_is_not_looked_at_before_its_time(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    write_pair(tmp_path / "tls" / "c.example", "c.example")
+    assert shown(certificates, "c.example") == "c.example"
+
+    write_pair(tmp_path / "tls" / "c.example", "renewed.example")
+
+    assert shown(certificates, "c.example") == "c.example"
+
+
+def test_a_good_certificate_stays_while_its_successor_is_half_written(
+    looking: Certificates, tmp_path: Path
+) -> None:
+    directory = tmp_path / "tls" / "c.example"
+    write_pair(directory, "c.example")
+    assert shown(looking, "c.example") == "c.example"
+    made = keys.self_signed(["renewed.example"], now=datetime.now(UTC))
+
+    with capture_logs() as lines:
+        (directory / "fullchain.pem").write_bytes(made.certificate)
+        assert [shown(looking, "c.example") for _ in range(2)] == ["c.example"] * 2
+        (directory / "privkey.pem").write_bytes(made.private_key)
+        assert shown(looking, "c.example") == "renewed.example"
+
+    assert [line["event"] for line in lines] == ["certificate kept"]
+
+
+def test_a_removed_certificate_is_shown_no_more(looking: Certificates, tmp_path: Path) -> None:
+    directory = tmp_path / "tls" / "c.example"
+    write_pair(directory, "c.example")
+    assert shown(looking, "c.example") == "c.example"
+
+    directory.rename(tmp_path / "elsewhere")
+
+    assert shown(looking, "c.example") == HOST
