@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mailserver.accounts import Account, Resolution
 from mailserver.mail.addresses import Address
+from mailserver.mail.terms import NO_TERMS, NOTHING_ASKED, Asked, Terms
 from smtp import grammar
 
 
@@ -17,6 +18,7 @@ class Recipient:
 
     address: Address
     resolution: Resolution
+    asked: Asked = NOTHING_ASKED
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Envelope:
     mail: grammar.Mail
     recipients: list[Recipient] = field(default_factory=list)
     named: int = 0  # recipients, accepted or not
+    terms: Terms = NO_TERMS  # what MAIL asked of delivery
 
     @property
     def sender(self) -> str:

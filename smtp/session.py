@@ -22,7 +22,6 @@ from smtp import grammar, policy, replies
 from smtp.authentication import decode_base64
 from smtp.connection import Connection, Work
 from smtp.data import DataFramer
-from smtp.grammar import Mail
 from smtp.policy import Stage
 from smtp.recipients import Envelope
 from smtp.replies import Reply
@@ -125,17 +124,23 @@ class Session(Connection):
         limit = self.service.settings.smtp.max_message_size
         if refusal := policy.declared_size(mail.size, limit):
             return refusal
+        envelope = Envelope(mail)
+        if mail.options is not None:
+            terms = self.service.terms(self.stage, mail.options)
+            if isinstance(terms, Reply):
+                return terms
+            envelope.terms = terms
         answer = self.service.mail(self.client, mail)
         if isinstance(answer, Reply):
-            return self._mail_answered(mail, answer)
-        return partial(self._await_mail, mail, answer)
+            return self._mail_answered(envelope, answer)
+        return partial(self._await_mail, envelope, answer)
 
-    async def _await_mail(self, mail: Mail, ask: Callable[[], Any]) -> Reply:
-        return self._mail_answered(mail, await ask())
+    async def _await_mail(self, envelope: Envelope, ask: Callable[[], Any]) -> Reply:
+        return self._mail_answered(envelope, await ask())
 
-    def _mail_answered(self, mail: Mail, reply: Reply) -> Reply:
+    def _mail_answered(self, envelope: Envelope, reply: Reply) -> Reply:
         if reply.positive:
-            self._mail_envelope = Envelope(mail)
+            self._mail_envelope = envelope
         return reply
 
     def _rcpt(self, argument: bytes) -> Outcome:

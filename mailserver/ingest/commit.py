@@ -55,6 +55,7 @@ async def write(
     if any(p.queue_rows for p in batch):
         await arrivals.copy(c, "queue_message", _all(p.queue_rows for p in batch))
         await arrivals.copy(c, "queue_recipient", _all(p.recipient_rows for p in batch))
+        await arrivals.add_asking(c, _all(p.asking_rows for p in batch))
         await arrivals.notify(c, QUEUE, "")
     return placed
 

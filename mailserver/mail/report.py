@@ -23,16 +23,6 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-\[\]-~]")
 
 
-class Action(Enum):
-    """action-value of RFC 3464 §2.3.3."""
-
-    FAILED = "failed"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-    RELAYED = "relayed"
-    EXPANDED = "expanded"
-
-
 @dataclass(slots=True)
 class RecipientStatus:
     """What became of one recipient (RFC 3464 §2.3). Times are aware."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailserver.storage.database import Connection
+from mailserver.storage.terms import TERMS
 
 GENERATION = 1  # the spool partition that is written to
 ID_BLOCK = 1024
@@ -43,10 +44,20 @@ _COLUMNS = {
     "mailbox_event": ("mailbox_id", "modseq", "kind", "runs"),
     "queue_message": (
         *("id", "organization_id", "account_id", "blob_id", "prefix", "sender", "size"),
-        *("smtputf8", "eight_bit", "expires_at"),
+        *("smtputf8", "eight_bit", "expires_at", *TERMS),
     ),
     "queue_recipient": ("queue_id", "recipient", "domain"),
 }
+
+# Few recipients ask for anything: they are kept out of the COPY of the others.
+_ADD_ASKING = """
+INSERT INTO queue_recipient
+    (queue_id, recipient, domain, notify, original_recipient, done, next_attempt_at)
+SELECT queue_id, recipient, domain, notify, original_recipient, done, coalesce(held, now())
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+        $7::timestamptz[])
+    AS a (queue_id, recipient, domain, notify, original_recipient, done, held)
+"""
 
 
 @dataclass(slots=True)
@@ -85,6 +96,13 @@ async def copy(c: Connection, table: str, rows: Iterable[tuple[object, ...]]) ->
     """Append `rows`, in the order of the table's columns above, by binary COPY."""
     if records := list(rows):
         await c.copy_records_to_table(table, records=records, columns=list(_COLUMNS[table]))
+
+
+async def add_asking(c: Connection, rows: Iterable[tuple[object, ...]]) -> None:
+    """Append recipients to the queue: id of the message, address, domain, NOTIFY, ORCPT, what is
+    done, until when they are held."""
+    if columns := list(zip(*rows, strict=True)):
+        await c.execute(_ADD_ASKING, *columns)
 
 
 async def notify(c: Connection, channel: str, payload: str) -> None:
