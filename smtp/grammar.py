@@ -106,7 +106,7 @@ def rcpt(argument: bytes, *, extended: bool, smtputf8: bool) -> Rcpt:
     if found is None:
         raise MailError(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
     path, words = _path(argument, found.end(), "5.1.3", "recipient")
-    asked = _asked(_parameters(words, extended=extended)) if words else NOTHING_ASKED
+    asked = _asked(_parameters(words, extended=extended))
     if path.lower() == b"postmaster":
         return Rcpt(None, asked)
     return Rcpt(_mailbox(path, smtputf8, "5.1.3", "recipient"), asked)
@@ -195,15 +195,15 @@ def _mail_parameter(target: Mail, keyword: bytes, value: bytes | None) -> None:
 
 def _asked(words: list[tuple[bytes, bytes | None]]) -> Asked:
     """What the parameters of RCPT ask for (RFC 3461 §4)."""
-    asked = Asked()
+    notify = original_recipient = None
     for keyword, value in words:
         if keyword == b"NOTIFY":
-            asked.notify = parameters.notify(value)
+            notify = parameters.notify(value)
         elif keyword == b"ORCPT":
-            asked.original_recipient = parameters.original_recipient(value)
+            original_recipient = parameters.original_recipient(value)
         else:
             raise _unknown(keyword)
-    return asked
+    return Asked(notify, original_recipient) if words else NOTHING_ASKED
 
 
 def _body(value: bytes | None) -> Body:

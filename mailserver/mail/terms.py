@@ -55,7 +55,7 @@ class ByMode(StrEnum):
     NOTIFY = "N"  # its sender is told, and it is still tried
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DeliverBy:
     """BY of MAIL (RFC 2852)."""
 
@@ -64,7 +64,7 @@ class DeliverBy:
     trace: bool = False  # a report from each host that relays it
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Hold:
     """HOLDFOR or HOLDUNTIL of MAIL (RFC 4865)."""
 
@@ -72,7 +72,7 @@ class Hold:
     request: str  # "for;3600" or "until;2026-…", as Future-Release-Request repeats it (§5.1.2)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What MAIL asked for."""
 
@@ -82,8 +82,20 @@ class Terms:
     hold: Hold | None = None
     deliver_by: DeliverBy | None = None
 
+    @property
+    def returned_at(self) -> datetime | None:
+        """When it goes back undelivered (RFC 2852 §4.1.3)."""
+        by = self.deliver_by
+        return by.moment if by and by.mode is ByMode.RETURN else None
 
-NO_TERMS = Terms()  # nothing was asked; shared, never changed
+    @property
+    def notified_at(self) -> datetime | None:
+        """When its sender is told that it is late (RFC 2852 §4.1.3)."""
+        by = self.deliver_by
+        return by.moment if by and by.mode is ByMode.NOTIFY else None
+
+
+NO_TERMS = Terms()  # nothing was asked
 
 
 class Action(StrEnum):
@@ -96,7 +108,7 @@ class Action(StrEnum):
     EXPANDED = "expanded"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What RCPT asked for, and what is settled already."""
 
@@ -112,7 +124,7 @@ class Asked:
 
 
 _WANTED = {Action.FAILED: Notify.FAILURE, Action.DELAYED: Notify.DELAY}
-NOTHING_ASKED = Asked()  # shared, never changed
+NOTHING_ASKED = Asked()
 
 
 def redistributed(asked: Asked, *, mailboxes: int, forwards: int) -> tuple[Action | None, Asked]:

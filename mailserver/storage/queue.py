@@ -43,6 +43,8 @@ class Recipient:
     attempts: int
     asked: Asked = NOTHING_ASKED
     delay_told_at: datetime | None = None  # when the sender was told that it takes longer
+    last_host: str = ""  # of the attempt before
+    last_reply: str = ""
 
 
 @dataclass(slots=True)
@@ -108,9 +110,9 @@ FROM queue_message m
 WHERE r.id = ANY (ARRAY(SELECT id FROM expired UNION ALL SELECT id FROM due))
     AND m.id = r.queue_id
 RETURNING r.id, r.queue_id, r.recipient, r.domain, r.attempts, r.notify, r.original_recipient,
-    r.done, r.delay_told_at, m.organization_id, m.account_id, m.blob_id, m.prefix, m.sender, m.size,
-    m.smtputf8, m.eight_bit, m.created_at, m.expires_at, m.returned, m.envelope_id, m.require_tls,
-    m.hold_until, m.hold_request, m.deliver_by, m.by_mode, m.by_trace
+    r.done, r.delay_told_at, r.last_host, r.last_reply, m.organization_id, m.account_id, m.blob_id,
+    m.prefix, m.sender, m.size, m.smtputf8, m.eight_bit, m.created_at, m.expires_at, m.returned,
+    m.envelope_id, m.require_tls, m.hold_until, m.hold_request, m.deliver_by, m.by_mode, m.by_trace
 """
 
 # $1 owner, then columns. A delivery is a fact even when the lease was lost meanwhile; a deferral
@@ -183,6 +185,8 @@ async def claim(c: Connection, owner: UUID, *, lease: float, limit: int) -> list
                 attempts=row["attempts"],
                 asked=asked_of(row),
                 delay_told_at=row["delay_told_at"],
+                last_host=row["last_host"] or "",
+                last_reply=row["last_reply"] or "",
             )
         )
     return list(messages.values())
