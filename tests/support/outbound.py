@@ -3,7 +3,7 @@
 import asyncio
 import email
 import email.policy
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -11,6 +11,7 @@ from typing import cast
 
 from delivery.worker import Worker
 from mailserver.ingest import Arrival, Outbound
+from mailserver.mail.terms import NO_TERMS, Asked, Terms
 from mailserver.node import Node
 from mailserver.storage import queue
 from tests.support.node import ALICE, inbox
@@ -31,6 +32,8 @@ async def submit(
     content: bytes = CONTENT,
     lifetime: float = 86400.0,
     smtputf8: bool = False,
+    terms: Terms = NO_TERMS,
+    asked: Mapping[str, Asked] | None = None,
 ) -> int:
     """Queue a message of alice's organization; gives its queue id."""
     alice = await node.accounts.find(ALICE)
@@ -43,6 +46,8 @@ async def submit(
         prefix=PREFIX,
         expires_at=datetime.now(UTC) + timedelta(seconds=lifetime),
         smtputf8=smtputf8,
+        terms=terms,
+        asked=asked,
     )
     receipt = await node.ingest.accept(Arrival(content, outbound=[outbound]))
     return receipt.queue_ids[0]
