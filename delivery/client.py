@@ -47,7 +47,7 @@ class Connection:
 
     @property
     def encrypted(self) -> bool:
-        """Whether TLS is on."""
+        """Whether TLS is on; the connection must be usable."""
         return self._client.get_transport_info("ssl_object") is not None
 
     def offers(self, extension: str) -> bool:
@@ -239,10 +239,13 @@ async def _open_required(
         return failed(Failure.ENCRYPTION, str(error), host)
     if isinstance(opened, Outcome):
         return opened
-    if opened.encrypted and opened.offers("requiretls"):
+    lacking = None if opened.encrypted else Failure.ENCRYPTION
+    if lacking is None and not opened.offers("requiretls"):
+        lacking = Failure.REQUIRE_TLS
+    if lacking is None:
         return opened
     await opened.close()
-    return failed(Failure.REQUIRE_TLS if opened.encrypted else Failure.ENCRYPTION, "", host)
+    return failed(lacking, "", host)
 
 
 class _TlsFailed(Exception):

@@ -1,5 +1,6 @@
 """Parameters that ask something of delivery: read, granted, refused."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -122,16 +123,19 @@ def test_terms(options: Options, stage: Stage, rules: Rules, expected: Terms | R
 def test_any_value_is_an_option_or_the_documented_error(
     keyword: bytes, value: bytes | None
 ) -> None:
-    try:
-        assert parameters.option(None, keyword, value) is not None
-    except MailError as error:
-        assert (error.code, error.enhanced) == (501, "5.5.4")
+    assert refused(lambda: parameters.option(None, keyword, value)) in (None, "501 5.5.4")
 
 
 @given(st.binary(max_size=60))
 def test_any_value_of_rcpt_is_read_or_refused(value: bytes) -> None:
-    for parse in (parameters.notify, parameters.original_recipient):
-        try:
-            parse(value)  # type: ignore[operator]  # both take bytes
-        except MailError as error:
-            assert (error.code, error.enhanced) == (501, "5.5.4")
+    assert refused(lambda: parameters.notify(value)) in (None, "501 5.5.4")
+    assert refused(lambda: parameters.original_recipient(value)) in (None, "501 5.5.4")
+
+
+def refused(parse: Callable[[], object]) -> str | None:
+    """How it was refused; None: it was read."""
+    try:
+        parse()
+    except MailError as error:
+        return f"{error.code} {error.enhanced}"
+    return None
