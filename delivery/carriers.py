@@ -1,9 +1,11 @@
 """What takes jobs to a site: an SMTP connection, or ingest for what is ours."""
 
+from datetime import UTC, datetime
 from time import time
 
 from delivery import client
-from delivery.client import Connection, Envelope
+from delivery.client import Connection
+from delivery.envelope import Envelope
 from delivery.local import place
 from delivery.outcome import Failure, Outcome, failed
 from delivery.routing import LOCAL, Route, Router
@@ -27,6 +29,8 @@ class Remote:
         return self._connection.usable
 
     async def carry(self, job: Job) -> list[Outcome]:
+        if job.late(datetime.now(UTC)):
+            return [failed(Failure.LATE)] * len(job.recipients)
         letter = job.letter
         await letter.load(self._node.blobs, self._node.domains, int(time()))
         header = letter.header() if letter.message.smtputf8 else b""
@@ -36,6 +40,10 @@ class Remote:
             size=letter.size,
             eight_bit=letter.message.eight_bit,
             utf8_header=not header.isascii(),
+            terms=letter.message.terms,
+            asked={
+                ascii_domain(recipient.address): recipient.asked for recipient in job.recipients
+            },
         )
         return await self._connection.send(envelope, letter.head, letter.body)
 
@@ -55,8 +63,10 @@ class Local:
         self._node = node
 
     async def carry(self, job: Job) -> list[Outcome]:
+        if job.late(datetime.now(UTC)):
+            return [failed(Failure.LATE)] * len(job.recipients)
         await job.letter.load(self._node.blobs, self._node.domains, int(time()))
-        return [await place(self._node, job.letter, r.address) for r in job.recipients]
+        return [await place(self._node, job.letter, recipient) for recipient in job.recipients]
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -86,6 +96,7 @@ async def open_carrier(node: Node, router: Router, route: Route) -> Carrier | Ou
                 target.port,
                 hostname=node.settings.hostname,
                 limits=node.settings.delivery,
+                require_tls=route.require_tls,
             )
             if isinstance(opened, Connection):
                 return Remote(node, opened)

@@ -11,12 +11,13 @@ import mmap
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import aiosmtplib
 from aiosmtplib import SMTP, SMTPHeloError, SMTPResponseException, SMTPTimeoutError
 from aiosmtplib.protocol import SMTPProtocol
 
+from delivery.envelope import Envelope, mail_parameters, rcpt_parameters, relayed, unfit
 from delivery.outcome import Failure, Outcome, answered, failed
 from mailserver.logs import logger
 from mailserver.mail.replies import Reply, parse_reply
@@ -29,17 +30,6 @@ _QUIT_TIMEOUT = 5.0  # seconds; by then everything is recorded
 log = logger("delivery")
 
 _TROUBLE = (aiosmtplib.SMTPException, OSError)  # OSError: also ssl.SSLError and TimeoutError
-
-
-@dataclass(slots=True)
-class Envelope:
-    """One mail transaction; domains are A-labels, so only a local part can be non-ASCII."""
-
-    sender: str  # "" is the null reverse path
-    recipients: tuple[str, ...]
-    size: int  # bytes that will be sent
-    eight_bit: bool
-    utf8_header: bool  # the header needs SMTPUTF8, whatever the addresses
 
 
 class Connection:
@@ -55,13 +45,23 @@ class Connection:
         """Whether another message can be sent here."""
         return self._client.is_connected
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is on; the connection must be usable."""
+        return self._client.get_transport_info("ssl_object") is not None
+
+    def offers(self, extension: str) -> bool:
+        """Whether the host said so to EHLO."""
+        return self._client.supports_extension(extension)
+
     async def send(self, envelope: Envelope, head: bytes, body: bytes | mmap.mmap) -> list[Outcome]:
         """Send `head` and `body`; gives an outcome for each recipient, in their order.
 
         Both consist of CR LF lines and `body` ends with one. The message is the remote's when an
         outcome says DELIVERED; a lost final reply is a deferral, so the remote may get it twice.
         """
-        outcomes = [self._unfit(envelope, recipient) for recipient in envelope.recipients]
+        offered, now = self._client.esmtp_extensions, datetime.now(UTC)
+        outcomes = [unfit(envelope, r, offered, self.host, now) for r in envelope.recipients]
         rest: Outcome | None = None
         if None in outcomes:
             try:
@@ -69,7 +69,11 @@ class Connection:
             except _TROUBLE as error:
                 self._client.close()
                 rest = trouble(error, self.host)
-        return [found for outcome in outcomes if (found := outcome or rest)]
+        return [
+            relayed(envelope, found, offered, now)
+            for outcome in outcomes
+            if (found := outcome or rest)
+        ]
 
     async def close(self) -> None:
         """QUIT, without waiting long for the answer."""
@@ -86,23 +90,6 @@ class Connection:
         """Drop the connection."""
         self._client.close()
 
-    def _offers(self, extension: str) -> bool:
-        return self._client.supports_extension(extension)
-
-    def _unfit(self, envelope: Envelope, recipient: str) -> Outcome | None:
-        """Why this host cannot take the message for `recipient`, by what it offers."""
-        limit = self._client.esmtp_extensions.get("size", "")
-        # RFC 1870 §4: 0, or nothing, means that no fixed limit is in force.
-        if limit.isascii() and limit.isdigit() and 0 < int(limit) < envelope.size:
-            return failed(Failure.TOO_LARGE, f"{envelope.size} bytes, limit {limit}", self.host)
-        # RFC 6152 §3: 8-bit content must not go to a host that does not say it takes it.
-        if envelope.eight_bit and not self._offers("8bitmime"):
-            return failed(Failure.EIGHT_BIT, "", self.host)
-        utf8 = envelope.utf8_header or not (envelope.sender + recipient).isascii()
-        if utf8 and not self._offers("smtputf8"):
-            return failed(Failure.UTF8_NEEDED, "", self.host)
-        return None
-
     async def _transaction(
         self,
         envelope: Envelope,
@@ -111,14 +98,15 @@ class Connection:
         body: bytes | mmap.mmap,
     ) -> Outcome | None:
         """MAIL, RCPT, DATA; fills in `outcomes`, gives what holds for those that are left."""
-        reply = await self._command(
-            b"MAIL", b"FROM:<%b>" % envelope.sender.encode(), *self._parameters(envelope)
-        )
+        offered = self._client.esmtp_extensions
+        parameters = mail_parameters(envelope, offered, datetime.now(UTC))
+        reply = await self._command(b"MAIL", b"FROM:<%b>" % envelope.sender.encode(), *parameters)
         if not reply.positive:
             return await self._reset(answered(reply, self.host, command="MAIL"))
         for index, recipient in enumerate(envelope.recipients):
             if outcomes[index] is None:
-                reply = await self._command(b"RCPT", b"TO:<%b>" % recipient.encode())
+                parameters = rcpt_parameters(envelope, recipient, offered)
+                reply = await self._command(b"RCPT", b"TO:<%b>" % recipient.encode(), *parameters)
                 if not reply.positive:
                     outcomes[index] = answered(reply, self.host, command="RCPT")
         if None not in outcomes:
@@ -130,18 +118,6 @@ class Connection:
         if outcome.state is State.DELIVERED:  # a 2xx to DATA delivers nothing
             outcome = failed(Failure.PROTOCOL, f"DATA answered by {reply}", self.host)
         return await self._reset(outcome)
-
-    def _parameters(self, envelope: Envelope) -> list[bytes]:
-        """MAIL parameters: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531)."""
-        parameters = []
-        if self._offers("size"):
-            parameters.append(b"SIZE=%d" % envelope.size)
-        if envelope.eight_bit:
-            parameters.append(b"BODY=8BITMIME")
-        addresses = envelope.sender + "".join(envelope.recipients)
-        if self._offers("smtputf8") and (envelope.utf8_header or not addresses.isascii()):
-            parameters.append(b"SMTPUTF8")
-        return parameters
 
     async def _command(self, *words: bytes) -> Reply:
         response = await self._client.execute_command(*words, timeout=self._timeout)
@@ -229,18 +205,47 @@ def dotted(head: bytes, body: bytes | mmap.mmap) -> Iterator[bytes]:
 
 
 async def connect(
-    host: str, address: str, port: int, *, hostname: str, limits: Delivery
+    host: str,
+    address: str,
+    port: int,
+    *,
+    hostname: str,
+    limits: Delivery,
+    require_tls: bool = False,
 ) -> Connection | Outcome:
     """A connection to `address`, known as `host`; `hostname` is what we say in EHLO.
 
     TLS is opportunistic (RFC 7435): any certificate will do, and when the handshake fails the host
-    is asked again without.
+    is asked again without. With `require_tls` it must prove to be `host`, and offer REQUIRETLS.
     """
+    if require_tls:
+        return await _open_required(host, address, port, hostname, limits)
     try:
-        return await _open(host, address, port, hostname, limits, tls=True)
+        return await _open(host, address, port, hostname, limits, tls_context())
     except _TlsFailed as error:
         log.info("TLS failed, sending without", host=host, address=address, cause=str(error))
-        return await _open(host, address, port, hostname, limits, tls=False)
+        return await _open(host, address, port, hostname, limits, None)
+
+
+async def _open_required(
+    host: str, address: str, port: int, hostname: str, limits: Delivery
+) -> Connection | Outcome:
+    """RFC 8689 §4.2.1, steps 3 to 5."""
+    try:
+        opened = await _open(
+            host, address, port, hostname, limits, verifying_context(limits.authorities)
+        )
+    except _TlsFailed as error:
+        return failed(Failure.ENCRYPTION, str(error), host)
+    if isinstance(opened, Outcome):
+        return opened
+    lacking = None if opened.encrypted else Failure.ENCRYPTION
+    if lacking is None and not opened.offers("requiretls"):
+        lacking = Failure.REQUIRE_TLS
+    if lacking is None:
+        return opened
+    await opened.close()
+    return failed(lacking, "", host)
 
 
 class _TlsFailed(Exception):
@@ -248,9 +253,14 @@ class _TlsFailed(Exception):
 
 
 async def _open(
-    host: str, address: str, port: int, hostname: str, limits: Delivery, *, tls: bool
+    host: str,
+    address: str,
+    port: int,
+    hostname: str,
+    limits: Delivery,
+    tls: ssl.SSLContext | None,
 ) -> Connection | Outcome:
-    """As `connect`, but raises _TlsFailed."""
+    """As `connect`, but raises _TlsFailed; without `tls` there is no STARTTLS."""
     try:
         async with asyncio.timeout(limits.connect_timeout):
             sock = await _socket(address, port)
@@ -267,7 +277,7 @@ async def _open(
         await client.connect()
         await _greet(client)
         if tls and client.supports_extension("starttls"):
-            await _start_tls(client, host)
+            await _start_tls(client, host, tls)
     except _TROUBLE as error:
         client.close()
         return trouble(error, host)
@@ -277,10 +287,10 @@ async def _open(
     return Connection(client, host, limits.command_timeout)
 
 
-async def _start_tls(client: SMTP, host: str) -> None:
+async def _start_tls(client: SMTP, host: str, context: ssl.SSLContext) -> None:
     """Go on with TLS, or without when the host says no after all; raises _TlsFailed."""
     try:
-        await client.starttls(server_hostname=host, tls_context=tls_context())
+        await client.starttls(server_hostname=host, tls_context=context)
     except SMTPResponseException as refusal:
         log.debug("STARTTLS refused", host=host, reply=str(refusal))
         return
@@ -326,6 +336,13 @@ def tls_context() -> ssl.SSLContext:
     # Old keys and hashes are better than no encryption, which is what would follow.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     return context
+
+
+@functools.cache
+def verifying_context(authorities: str) -> ssl.SSLContext:
+    """The host's name must be in a certificate that `authorities` (a PEM file, "": those of the
+    system) vouch for."""
+    return ssl.create_default_context(cafile=authorities or None)
 
 
 def _result(

@@ -1,8 +1,10 @@
-"""Recipients whose domain is ours by now: placed in their mailboxes by ingest.
+"""Recipients whose domain is ours: placed in their mailboxes by ingest.
 
-The domain came here after the message was queued, or a forward leads back to us.
+The message was held for a later time (RFC 4865), its domain came here after it was queued, or a
+forward leads back to us.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from delivery.letter import Letter
@@ -10,16 +12,17 @@ from delivery.outcome import Category, Failure, Outcome, failed
 from mailserver.errors import MailError, StorageUnavailable
 from mailserver.ingest import Arrival, Outbound, Placement
 from mailserver.mail.addresses import Address, AddressError, parse_address
+from mailserver.mail.terms import redistributed
 from mailserver.mail.trace import delivered_to_field, return_path_field
 from mailserver.node import Node
-from mailserver.storage.queue import State
+from mailserver.storage.queue import Recipient, State
 
 
-async def place(node: Node, letter: Letter, recipient: str) -> Outcome:
+async def place(node: Node, letter: Letter, recipient: Recipient) -> Outcome:
     """Deliver to `recipient`, here or where its alias leads; durable when it says DELIVERED."""
     message = letter.message
     try:
-        address = parse_address(recipient, smtputf8=True)
+        address = parse_address(recipient.address, smtputf8=True)
         found = await node.accounts.resolve(address)
         if found.suspended:
             return failed(Failure.SUSPENDED)
@@ -28,6 +31,9 @@ async def place(node: Node, letter: Letter, recipient: str) -> Outcome:
         for account in found.accounts:
             if not await node.ingest.has_room(account, letter.size):
                 return failed(Failure.OVER_QUOTA)
+        action, onwards = redistributed(
+            recipient.asked, mailboxes=len(found.accounts), forwards=len(found.forwards)
+        )
         prefix = _delivery_fields(message.sender, address) + message.prefix
         arrival = Arrival(
             content=letter.body,
@@ -53,6 +59,8 @@ async def place(node: Node, letter: Letter, recipient: str) -> Outcome:
                     expires_at=message.expires_at,
                     smtputf8=message.smtputf8,
                     eight_bit=message.eight_bit,
+                    terms=replace(message.terms, hold=None),
+                    asked=dict.fromkeys(found.forwards, onwards),
                 )
             )
         await node.ingest.accept(arrival)
@@ -63,7 +71,8 @@ async def place(node: Node, letter: Letter, recipient: str) -> Outcome:
         return Outcome(state, Category.SYSTEM, error.enhanced, "", error.text)
     except StorageUnavailable as error:
         return failed(Failure.SYSTEM, str(error))
-    return Outcome(State.DELIVERED, Category.NONE, "2.0.0", "", "placed in the mailbox")
+    text = "placed in the mailbox" if found.accounts else "forwarded"
+    return Outcome(State.DELIVERED, Category.NONE, "2.0.0", "", text, action=action)
 
 
 def _delivery_fields(sender: str, recipient: Address) -> bytes:

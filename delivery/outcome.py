@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 from mailserver.mail.replies import Reply
-from mailserver.storage.queue import State
+from mailserver.mail.terms import Action
+from mailserver.storage.queue import Recipient, State
 
 
 class Category(StrEnum):
@@ -44,6 +45,17 @@ class Failure(Enum):
     )
     EIGHT_BIT = (State.BOUNCED, Category.CONTENT, "5.6.3", "the host does not take 8-bit content")
     TOO_LARGE = (State.BOUNCED, Category.SIZE, "5.3.4", "the message is larger than the host takes")
+    # RFC 8689 §4.2.1
+    ENCRYPTION = (State.BOUNCED, Category.POLICY, "5.7.10", "the host offers no verifiable TLS")
+    REQUIRE_TLS = (State.BOUNCED, Category.POLICY, "5.7.30", "the host does not offer REQUIRETLS")
+    # RFC 2852 §4.1.3, §4.1.4.1
+    LATE = (State.BOUNCED, Category.EXPIRED, "5.4.7", "not delivered by the time that was set")
+    NO_DELIVER_BY = (
+        State.BOUNCED,
+        Category.POLICY,
+        "5.3.3",
+        "the host does not promise to deliver by a time",
+    )
     UNKNOWN_MAILBOX = (State.BOUNCED, Category.INVALID_RECIPIENT, "5.1.1", "no such mailbox")
     SUSPENDED = (State.BOUNCED, Category.INACTIVE, "5.2.1", "the mailbox is disabled")
     OVER_QUOTA = (State.DEFERRED, Category.QUOTA, "4.2.2", "the mailbox is full")
@@ -71,6 +83,8 @@ class Outcome:
     host: str  # who said so, "" when nobody did
     text: str  # one line: the reply, or what failed and how
     reply: Reply | None = None  # verbatim, when there was one
+    action: Action | None = None  # what a success is for the sender; None: others report it
+    traced: bool = False  # that is told even who did not ask for SUCCESS (RFC 2852 §4.1.4)
 
 
 def answered(reply: Reply, host: str, *, command: str = "") -> Outcome:
@@ -95,6 +109,19 @@ def failed(failure: Failure, detail: str = "", host: str = "") -> Outcome:
     """What `failure` means; `detail` is for the log and the report."""
     text = f"{failure.words}: {detail}" if detail else failure.words
     return Outcome(failure.state, failure.category, failure.status, host, text)
+
+
+def concluded(recipient: Recipient) -> Outcome:
+    """A message that is where it goes, only its report is left."""
+    return Outcome(
+        State.DELIVERED,
+        Category.NONE,
+        "2.0.0",
+        recipient.last_host,
+        recipient.last_reply or "placed in the mailbox",
+        action=recipient.asked.done,
+        traced=True,
+    )
 
 
 def expired(last: Outcome) -> Outcome:

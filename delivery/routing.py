@@ -29,6 +29,11 @@ class Route:
 
     site: str
     targets: tuple[Target, ...]
+    require_tls: bool = False  # RFC 8689: only to who proves who it is
+
+    def required(self) -> "Route":
+        """The same way for mail that requires TLS: it shares no connection with other mail."""
+        return Route(f"{self.site} with TLS", self.targets, require_tls=True)
 
 
 LOCAL = Route("local", ())  # our own mailboxes

@@ -15,13 +15,21 @@ def delay(attempts: int, *, first: float, most: float, random: float) -> float:
 
 
 def retry_after(
-    attempts: int, *, now: datetime, expires_at: datetime, first: float, most: float, random: float
+    attempts: int,
+    *,
+    now: datetime,
+    expires_at: datetime,
+    first: float,
+    most: float,
+    random: float,
+    notices: tuple[datetime, ...] = (),
 ) -> float | None:
     """Seconds until the next attempt; None: the lifetime is over, give up.
 
-    The last attempt is made when the lifetime ends, not a whole delay earlier.
+    The last attempt is made when the lifetime ends, not a whole delay earlier; and one when a
+    notice of the delay is due, so that it says what is true then.
     """
-    left = (expires_at - now).total_seconds()
-    if left <= 0:
+    if expires_at <= now:
         return None
-    return min(delay(attempts, first=first, most=most, random=random), left)
+    coming = [(moment - now).total_seconds() for moment in (expires_at, *notices) if moment > now]
+    return min(delay(attempts, first=first, most=most, random=random), *coming)

@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from delivery.letter import Letter
@@ -29,6 +30,11 @@ class Job:
 
     letter: Letter  # kept for this job; who finishes it releases it
     recipients: list[Recipient]
+
+    def late(self, now: datetime) -> bool:
+        """No attempt may be made any more (RFC 2852 §4.1.3)."""
+        ends = self.letter.message.terms.returned_at
+        return ends is not None and ends <= now
 
 
 class Carrier(Protocol):

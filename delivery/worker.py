@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from delivery.carriers import open_carrier
 from delivery.letter import Letter
-from delivery.outcome import Failure, Outcome, failed
+from delivery.outcome import Failure, Outcome, concluded, failed
 from delivery.recorder import Recorder
 from delivery.routing import LOCAL, Route, Router
 from delivery.settle import settle_job
@@ -120,7 +120,9 @@ class Worker:
             return
 
     def _send(self, messages: Iterable[Message]) -> None:
-        by_domain: dict[str, list[Job]] = {}
+        # RFC 8689 §4.2.1: mail that requires TLS takes a way of its own; a report may go without.
+        by_way: dict[tuple[str, bool], list[Job]] = {}
+        done: list[Job] = []
         for message in messages:
             letter = Letter(message, self._node.settings.data)
             for recipient in message.recipients:
@@ -128,19 +130,23 @@ class Worker:
                 if recipient.id in self._held:
                     continue
                 self._held.add(recipient.id)
-                jobs = by_domain.setdefault(recipient.domain, [])
+                require_tls = message.terms.require_tls and bool(message.sender)
+                way = (recipient.domain, require_tls)
+                jobs = done if recipient.asked.done else by_way.setdefault(way, [])
                 if not jobs or jobs[-1].letter is not letter:
                     letter.keep()
                     jobs.append(Job(letter, []))
                 jobs[-1].recipients.append(recipient)
-        for domain, jobs in by_domain.items():
-            task = self._spawn(self._dispatch(domain, jobs))
+        for (domain, require_tls), jobs in by_way.items():
+            task = self._spawn(self._dispatch(domain, jobs, require_tls=require_tls))
             self._routing.add(task)
             task.add_done_callback(self._routing.discard)
+        if done:
+            self._spawn(self._report(done))
 
     # ── what happens to a job ───────────────────────────────────────────────────────────────
 
-    async def _dispatch(self, domain: str, jobs: list[Job]) -> None:
+    async def _dispatch(self, domain: str, jobs: list[Job], *, require_tls: bool) -> None:
         """Find the route and give the jobs to its site."""
         try:
             route = await self._route(domain, jobs[0].recipients[0].address)
@@ -148,9 +154,18 @@ class Worker:
             log.error("no route", domain=domain, exc_info=error)
             route = failed(Failure.SYSTEM, type(error).__name__)
         if isinstance(route, Route):
-            self._sites.add(route, jobs)
+            required = require_tls and route is not LOCAL
+            self._sites.add(route.required() if required else route, jobs)
             return
-        await self._settle(jobs, [[route] * len(job.recipients) for job in jobs])
+        await self._finish(jobs, [[route] * len(job.recipients) for job in jobs])
+
+    async def _report(self, jobs: list[Job]) -> None:
+        """Recipients that have the message already, and whose senders want to hear of it."""
+        outcomes = [[concluded(recipient) for recipient in job.recipients] for job in jobs]
+        await self._finish(jobs, outcomes)
+
+    async def _finish(self, jobs: list[Job], outcomes: list[list[Outcome]]) -> None:
+        await self._settle(jobs, outcomes)
         for job in jobs:
             job.letter.release()
 

@@ -52,6 +52,11 @@ DELIVERY_ATTEMPTS = Counter(
     "Attempts to hand a recipient's mail to its host, by result (delivered, deferred, bounced)",
     ["result"],
 )
+DELIVERY_REPORTS = Counter(
+    "delivery_reports_total",
+    "Recipients whose sender was told, by action (failed, delayed, delivered, relayed, expanded)",
+    ["action"],
+)
 INGEST_COMMIT_SECONDS = Histogram(
     "ingest_commit_seconds",
     "Time of one group commit, from taking its batch to durable",

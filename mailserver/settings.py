@@ -91,6 +91,13 @@ class Smtp(_Section, frozen=True):
     max_hops: Count = 50  # Received fields before a loop is assumed
 
 
+class Submission(_Section, frozen=True):
+    """What users may ask for when they send."""
+
+    max_hold: Annotated[int, msgspec.Meta(ge=1, le=999_999_999)] = 30 * 86400  # seconds, RFC 4865
+    min_by: Annotated[int, msgspec.Meta(ge=1, le=999_999_999)] = 60  # seconds, RFC 2852
+
+
 class Imap(_Section, frozen=True):
     """Reading."""
 
@@ -115,6 +122,8 @@ class Delivery(_Section, frozen=True):
     retry_first: Seconds = 300.0  # before the second attempt; doubles from there
     retry_most: Seconds = 4 * 3600.0
     lifetime: Seconds = 5 * 86400.0  # RFC 5321 §4.5.4.1: at least 4-5 days
+    delay_notice: Seconds = 4 * 3600.0  # before the sender is told that it takes longer
+    authorities: str = ""  # PEM file; empty: those of the system
     lease: Seconds = 60.0  # renewed while an attempt runs
     batch: Count = 100  # recipients claimed at once
     keep_finished: Seconds = 7 * 86400.0  # how long outcomes can be looked up
@@ -151,6 +160,7 @@ class Settings(_Section, frozen=True):
     objects: Objects = Objects()
     tls: Tls = Tls()
     smtp: Smtp = Smtp()
+    submission: Submission = Submission()
     imap: Imap = Imap()
     delivery: Delivery = Delivery()
     retention: Retention = Retention()

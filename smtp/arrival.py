@@ -3,11 +3,13 @@
 Invariant: the bytes received are never rewritten; what is added stands before them (RFC 5321 §4.4).
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from mailserver.ingest import Arrival, Outbound, Placement
 from mailserver.mail.addresses import Address
+from mailserver.mail.terms import Asked
 from mailserver.mail.trace import (
     delivered_to_field,
     protocol_keyword,
@@ -15,6 +17,7 @@ from mailserver.mail.trace import (
     return_path_field,
 )
 from smtp.recipients import Destinations
+from smtp.requests import along, asked_of, reported
 from smtp.transaction import Transaction
 
 
@@ -73,6 +76,10 @@ def arrival(
     transaction: Transaction, found: Destinations, prefix: Prefix, expires_at: datetime
 ) -> Arrival:
     """Copies for mailboxes and for the queue; delivery gives up at `expires_at`."""
+    if transaction.envelope.terms.hold:
+        return Arrival(
+            transaction.message.content, outbound=[_held(transaction, prefix, expires_at)]
+        )
     reverse_path = transaction.envelope.mail.reverse_path
     placements = [
         Placement(
@@ -91,6 +98,7 @@ def arrival(
             recipients=forward.addresses,
             prefix=prefix.forwarded(forward.alias),
             expires_at=expires_at,
+            asked=along(forward.addresses, forward.asked),
         )
         for forward in found.forwards
     ]
@@ -102,10 +110,44 @@ def arrival(
             recipients=found.elsewhere,
             prefix=prefix.relayed(),
             expires_at=expires_at,
+            asked=asked_of(transaction.envelope),
         )
         relayed.account_id = account.id
         outbound.append(relayed)
+    outbound += _reports(transaction, prefix, expires_at)
     return Arrival(transaction.message.content, placements, outbound)
+
+
+def _held(transaction: Transaction, prefix: Prefix, expires_at: datetime) -> Outbound:
+    """Everybody in the queue, local ones too: none gets it before its time (RFC 4865 §4.2)."""
+    account = transaction.client.account
+    assert account is not None  # smtp/terms.py grants it on submission only
+    held = _outbound(
+        transaction,
+        organization_id=account.organization_id,
+        recipients=list(dict.fromkeys(str(r.address) for r in transaction.envelope.recipients)),
+        prefix=prefix.relayed(),
+        expires_at=expires_at,
+        asked=asked_of(transaction.envelope),
+    )
+    held.account_id = account.id
+    return held
+
+
+def _reports(transaction: Transaction, prefix: Prefix, expires_at: datetime) -> Iterator[Outbound]:
+    """Recipients that are served by this arrival and whose sender wants to hear of it.
+
+    They go through the queue as done, so that the report is as durable as the message.
+    """
+    for organization_id, done in reported(transaction.envelope).items():
+        yield _outbound(
+            transaction,
+            organization_id=organization_id,
+            recipients=list(done),
+            prefix=prefix.relayed(),
+            expires_at=expires_at,
+            asked=done,
+        )
 
 
 def _outbound(
@@ -115,6 +157,7 @@ def _outbound(
     recipients: list[str],
     prefix: bytes,
     expires_at: datetime,
+    asked: Mapping[str, Asked] | None,
 ) -> Outbound:
     return Outbound(
         organization_id=organization_id,
@@ -125,4 +168,6 @@ def _outbound(
         expires_at=expires_at,
         smtputf8=transaction.envelope.mail.smtputf8,
         eight_bit=transaction.message.eight_bit,
+        terms=transaction.envelope.terms,
+        asked=asked,
     )

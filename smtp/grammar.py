@@ -11,12 +11,16 @@ from enum import Enum
 
 from mailserver.errors import MailError
 from mailserver.mail.addresses import Address, AddressError, normalise_domain, parse_address
+from mailserver.mail.terms import NOTHING_ASKED, Asked
+from smtp import parameters
+from smtp.parameters import XTEXT, Options
 
 # Octets without CR LF. RFC 5321 §4.5.3.1.4: 512 with CR LF, longer where an extension says so.
 MAX_LINE = 510
 # SIZE 26 (RFC 1870 §3), BODY 17 (RFC 6152), SMTPUTF8 10 (RFC 6531 §3.4), AUTH 500 (RFC 4954 §3),
-# and UTF-8 paths of 256 octets leave it at that.
-MAX_MAIL_LINE = MAX_LINE + 26 + 17 + 10 + 500
+# and UTF-8 paths of 256 octets leave it at that; then what asks something of delivery.
+MAX_MAIL_LINE = MAX_LINE + 26 + 17 + 10 + 500 + parameters.MAIL_OCTETS
+MAX_RCPT_LINE = MAX_LINE + parameters.RCPT_OCTETS
 MAX_AUTH_LINE = 12288  # RFC 4954 §4: what an exchange may need
 
 # A control character in a command is never meant: it is a smuggling attempt or another protocol.
@@ -31,7 +35,6 @@ _SOURCE_ROUTE = re.compile(rb"@[^:,@<>\"\s]+(?:,@[^:,@<>\"\s]+)*:").match
 # esmtp-param = esmtp-keyword ["=" esmtp-value]; RFC 6531 §3.3 adds UTF-8 to the value.
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\x80-\xff]+))?").fullmatch
 _SIZE = re.compile(rb"[0-9]{1,20}").fullmatch  # RFC 1870 §3: size-value = 1*20DIGIT
-_XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*").fullmatch  # RFC 3461 §4
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[!-Z^-~]+\]").fullmatch
 
 
@@ -52,6 +55,7 @@ class Mail:
     body: Body = Body.SEVEN_BIT
     smtputf8: bool = False
     auth: bytes | None = None  # AUTH= of RFC 4954 §5, not decoded; b"<>" is "not known"
+    options: Options | None = None  # what is asked of delivery; None: nothing
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class Rcpt:
     """RCPT TO. `forward_path` None is the bare `<Postmaster>` of RFC 5321 §4.5.1."""
 
     forward_path: Address | None
+    asked: Asked = NOTHING_ASKED
 
 
 def command(line: bytes) -> tuple[bytes, bytes]:
@@ -75,8 +80,10 @@ def command(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _limit(verb: bytes) -> int:
-    if verb in (b"MAIL", b"RCPT"):
+    if verb == b"MAIL":
         return MAX_MAIL_LINE
+    if verb == b"RCPT":
+        return MAX_RCPT_LINE
     return MAX_AUTH_LINE if verb == b"AUTH" else MAX_LINE
 
 
@@ -85,9 +92,9 @@ def mail(argument: bytes, *, extended: bool) -> Mail:
     found = _FROM(argument)
     if found is None:
         raise MailError(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
-    path, parameters = _path(argument, found.end(), "5.1.7", "sender")
+    path, words = _path(argument, found.end(), "5.1.7", "sender")
     result = Mail(None)
-    for keyword, value in _parameters(parameters, extended=extended):
+    for keyword, value in _parameters(words, extended=extended):
         _mail_parameter(result, keyword, value)
     if path:
         result.reverse_path = _mailbox(path, result.smtputf8, "5.1.7", "sender")
@@ -98,14 +105,12 @@ def rcpt(argument: bytes, *, extended: bool, smtputf8: bool) -> Rcpt:
     """`rcpt = "RCPT TO:" ( "<Postmaster>" / Forward-path ) [SP Rcpt-parameters]`."""
     found = _TO(argument)
     if found is None:
-        raise MailError(501, "5.5.4", "Syntax: RCPT TO:<address>")
-    path, parameters = _path(argument, found.end(), "5.1.3", "recipient")
-    # None is known: DSN's NOTIFY and ORCPT (RFC 3461) are not offered.
-    if unknown := _parameters(parameters, extended=extended):
-        raise _unknown(unknown[0][0])
+        raise MailError(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
+    path, words = _path(argument, found.end(), "5.1.3", "recipient")
+    asked = _asked(_parameters(words, extended=extended))
     if path.lower() == b"postmaster":
-        return Rcpt(None)
-    return Rcpt(_mailbox(path, smtputf8, "5.1.3", "recipient"))
+        return Rcpt(None, asked)
+    return Rcpt(_mailbox(path, smtputf8, "5.1.3", "recipient"), asked)
 
 
 def host_name(argument: bytes) -> str | None:
@@ -180,11 +185,26 @@ def _mail_parameter(target: Mail, keyword: bytes, value: bytes | None) -> None:
         target.smtputf8 = True
     elif keyword == b"AUTH":
         # RFC 4954 §5: xtext mailbox or "<>"; nobody here is trusted to name another, so not used.
-        if value is None or not (value == b"<>" or _XTEXT(value)):
+        if value is None or not (value == b"<>" or XTEXT(value)):
             raise MailError(501, "5.5.4", "Syntax: AUTH=mailbox")
         target.auth = value
+    elif options := parameters.option(target.options, keyword, value):
+        target.options = options
     else:
         raise _unknown(keyword)
+
+
+def _asked(words: list[tuple[bytes, bytes | None]]) -> Asked:
+    """What the parameters of RCPT ask for (RFC 3461 §4)."""
+    notify = original_recipient = None
+    for keyword, value in words:
+        if keyword == b"NOTIFY":
+            notify = parameters.notify(value)
+        elif keyword == b"ORCPT":
+            original_recipient = parameters.original_recipient(value)
+        else:
+            raise _unknown(keyword)
+    return Asked(notify, original_recipient) if words else NOTHING_ASKED
 
 
 def _body(value: bytes | None) -> Body:

@@ -8,6 +8,14 @@ from dataclasses import dataclass, field
 
 from mailserver.accounts import Account, Resolution
 from mailserver.mail.addresses import Address
+from mailserver.mail.terms import (
+    NO_TERMS,
+    NOTHING_ASKED,
+    Action,
+    Asked,
+    Terms,
+    redistributed,
+)
 from smtp import grammar
 
 
@@ -17,6 +25,15 @@ class Recipient:
 
     address: Address
     resolution: Resolution
+    asked: Asked = NOTHING_ASKED
+
+    @property
+    def settled(self) -> tuple[Action | None, Asked]:
+        """What becomes of it here, for its sender, and what goes on with its forwards."""
+        places = self.resolution
+        return redistributed(
+            self.asked, mailboxes=len(places.accounts), forwards=len(places.forwards)
+        )
 
 
 @dataclass(slots=True)
@@ -26,6 +43,7 @@ class Envelope:
     mail: grammar.Mail
     recipients: list[Recipient] = field(default_factory=list)
     named: int = 0  # recipients, accepted or not
+    terms: Terms = NO_TERMS  # what MAIL asked of delivery
 
     @property
     def sender(self) -> str:
@@ -45,6 +63,7 @@ class Forward:
     alias: Address
     organization_id: int
     addresses: list[str]
+    asked: Asked = NOTHING_ASKED  # what goes along
 
 
 @dataclass(slots=True)
@@ -71,7 +90,11 @@ def destinations(envelope: Envelope) -> Destinations:
         if resolution.forwards:
             new = [address for address in resolution.forwards if _first(address, seen)]
             if new:
-                forwards.append(Forward(recipient.address, resolution.organization_id, new))
+                forwards.append(
+                    Forward(
+                        recipient.address, resolution.organization_id, new, recipient.settled[1]
+                    )
+                )
     return Destinations(list(accounts.values()), forwards, elsewhere)
 
 

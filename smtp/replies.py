@@ -110,6 +110,11 @@ BAD_FROM = Reply(554, "5.6.0", "From field cannot be read")
 BARE_IN_DATA = Reply(550, "5.6.11", "Bare CR or LF in message")
 NOT_TRUSTED = Reply(554, "5.7.1", "No LMTP from your network")
 LOOP = Reply(554, "5.4.6", "Too many hops: mail loop")
+# RFC 5321 §4.1.1.11: what EHLO did not say here, now, is not recognized.
+NOT_OFFERED = Reply(555, "5.5.4", "Parameter is not offered here")
+BAD_HOLD = Reply(501, "5.5.4", "Release time is past, or too far in the future")  # RFC 4865 §4.2
+HOLD_PAST_BY = Reply(501, "5.5.4", "Release time is after the time to deliver by")
+BY_TOO_SOON = Reply(555, "5.5.4", "Delivery within so short a time is not promised")  # RFC 2852 §3
 NEEDS_SMTPUTF8 = Reply(553, "5.6.7", "Recipient address needs SMTPUTF8")
 
 # ── the server's own state ───────────────────────────────────────────────────────────────────

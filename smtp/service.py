@@ -20,6 +20,7 @@ from mailserver.accounts import Accounts
 from mailserver.ingest import Arrival, Ingest, Receipt
 from mailserver.logs import logger
 from mailserver.mail.addresses import Address
+from mailserver.mail.terms import Asked, Terms
 from mailserver.objects import MessageBuffer
 from mailserver.settings import Settings
 from smtp import policy, replies
@@ -28,9 +29,11 @@ from smtp.client import Client
 from smtp.data import Bare
 from smtp.grammar import Mail, Rcpt
 from smtp.message import Header, read_header
-from smtp.policy import Evidence, Rules
+from smtp.parameters import Options
+from smtp.policy import Evidence, Rules, Stage
 from smtp.recipients import Destinations, Envelope, Recipient, destinations
 from smtp.replies import Reply
+from smtp.terms import Bounds, granted
 from smtp.transaction import Message, Transaction
 
 log = logger("smtp")
@@ -66,6 +69,7 @@ class Service(ABC):
         self.door = door
         self.spool = settings.data / "incoming"  # where large messages wait for their end
         self.bare = Bare(settings.smtp.bare_line_ends)
+        self._bounds = Bounds(settings.submission.max_hold, settings.submission.min_by)
         self._prototype: dict[str, Any] | None = None
 
     def prototype(self, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -108,9 +112,10 @@ class Service(ABC):
             "CHUNKING",
             "BINARYMIME",
             policy.announced_limits(self.settings.smtp),
+            "DSN",
         ]
-        # RFC 3207 §4.2: not offered once TLS is active.
-        return found if client.cipher else [*found, "STARTTLS"]
+        # RFC 3207 §4.2: not offered once TLS is active; RFC 8689 §2: and then only.
+        return [*found, "REQUIRETLS" if client.cipher else "STARTTLS"]
 
     @abstractmethod
     def mail(self, client: Client, mail: Mail) -> Answer:
@@ -131,11 +136,15 @@ class Service(ABC):
             return reply
         address = rcpt.forward_path
         if address is None:
-            return partial(self._postmaster, envelope)
+            return partial(self._postmaster, envelope, rcpt.asked)
         resolution = self.accounts.resolve_cached(address)
         if resolution is None or any(a.quota_bytes is not None for a in resolution.accounts):
-            return partial(self._recipient, envelope, address)
-        return self._add(envelope, Recipient(address, resolution))
+            return partial(self._recipient, envelope, address, rcpt.asked)
+        return self._add(envelope, Recipient(address, resolution, rcpt.asked))
+
+    def terms(self, stage: Stage, options: Options) -> Terms | Reply:
+        """What MAIL asks of delivery, as it is granted; or why not."""
+        return granted(options, stage, self.rules, self._bounds, datetime.now(UTC))
 
     def buffer(self) -> MessageBuffer:
         """Where a message is collected."""
@@ -190,7 +199,9 @@ class Service(ABC):
         found = destinations(transaction.envelope)
         if not await self._fits(transaction, found):
             return replies.MAILBOX_FULL
-        expires_at = transaction.now + timedelta(seconds=self.settings.delivery.lifetime)
+        hold = transaction.envelope.terms.hold
+        released_at = hold.until if hold else transaction.now
+        expires_at = released_at + timedelta(seconds=self.settings.delivery.lifetime)
         return arrival(transaction, found, judged, expires_at)
 
     def _refused(self, transaction: Transaction, reply: Reply) -> None:
@@ -205,20 +216,20 @@ class Service(ABC):
             reply=str(reply),
         )
 
-    async def _recipient(self, envelope: Envelope, address: Address) -> Reply:
+    async def _recipient(self, envelope: Envelope, address: Address, asked: Asked) -> Reply:
         resolution = await self.accounts.resolve(address)
         size = envelope.mail.size
         rooms = [await self.ingest.has_room(account, size) for account in resolution.accounts]
-        return policy.room(rooms) or self._add(envelope, Recipient(address, resolution))
+        return policy.room(rooms) or self._add(envelope, Recipient(address, resolution, asked))
 
-    async def _postmaster(self, envelope: Envelope) -> Reply:
+    async def _postmaster(self, envelope: Envelope, asked: Asked) -> Reply:
         """RFC 5321 §4.5.1: `<Postmaster>` without domain is that of this host."""
         host = self.settings.hostname
         address = Address("postmaster", host)
         if not (await self.accounts.resolve(address)).known:
             # A host is usually in the domain it serves.
             address = Address("postmaster", host.partition(".")[2] or host)
-        return await self._recipient(envelope, address)
+        return await self._recipient(envelope, address, asked)
 
     def _add(self, envelope: Envelope, recipient: Recipient) -> Reply:
         refusal = policy.recipient(recipient.resolution, relaying=self.rules.login)

@@ -23,7 +23,7 @@ from smtp.authentication import decode_base64
 from smtp.chunking import ChunkFramer, parse_chunk
 from smtp.connection import Connection, Work
 from smtp.data import Bare, DataFramer
-from smtp.grammar import Body, Mail
+from smtp.grammar import Body
 from smtp.policy import Stage
 from smtp.reception import ChunkReception, Reception
 from smtp.recipients import Envelope
@@ -139,17 +139,23 @@ class Session(Connection):
             return refusal
         if refusal := policy.number_of_transactions(self._transactions, limits.max_transactions):
             return refusal
+        envelope = Envelope(mail)
+        if mail.options is not None:
+            terms = self.service.terms(self.stage, mail.options)
+            if isinstance(terms, Reply):
+                return terms
+            envelope.terms = terms
         answer = self.service.mail(self.client, mail)
         if isinstance(answer, Reply):
-            return self._mail_answered(mail, answer)
-        return partial(self._await_mail, mail, answer)
+            return self._mail_answered(envelope, answer)
+        return partial(self._await_mail, envelope, answer)
 
-    async def _await_mail(self, mail: Mail, ask: Callable[[], Any]) -> Reply:
-        return self._mail_answered(mail, await ask())
+    async def _await_mail(self, envelope: Envelope, ask: Callable[[], Any]) -> Reply:
+        return self._mail_answered(envelope, await ask())
 
-    def _mail_answered(self, mail: Mail, reply: Reply) -> Reply:
+    def _mail_answered(self, envelope: Envelope, reply: Reply) -> Reply:
         if reply.positive:
-            self._mail_envelope = Envelope(mail)
+            self._mail_envelope = envelope
             self._transactions += 1
         return reply
 

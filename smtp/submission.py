@@ -1,5 +1,6 @@
 """Submission (RFC 6409) on 587 and 465: our users' mail, to anywhere."""
 
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 
 from aiosmtpd.smtp import AuthResult
@@ -35,7 +36,13 @@ class Submission(Service):
         return MECHANISMS
 
     def capabilities(self, client: Client) -> list[str]:
-        found = super().capabilities(client)
+        limits = self.settings.submission
+        latest = datetime.now(UTC) + timedelta(seconds=limits.max_hold)
+        found = [
+            *super().capabilities(client),
+            f"FUTURERELEASE {limits.max_hold} {latest:%Y-%m-%dT%H:%M:%SZ}",  # RFC 4865 §3
+            f"DELIVERBY {limits.min_by}",  # RFC 2852 §3
+        ]
         # RFC 4954 §4: not offered while it would be answered 538.
         return [*found, "AUTH " + " ".join(MECHANISMS)] if client.cipher else found
 

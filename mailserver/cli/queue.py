@@ -12,10 +12,13 @@ from mailserver.storage import queue as store
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.queue import WAITING, State
 
-_COLUMNS = ["id", "recipient", "sender", "state", "attempts", "next_attempt_at", "last_reply"]
+_COLUMNS = [
+    *("id", "recipient", "sender", "state", "attempts", "next_attempt_at", "held_until"),
+    "last_reply",
+]
 _RECIPIENT_COLUMNS = [
     *("recipient", "state", "attempts", "next_attempt_at", "last_attempt_at", "last_host"),
-    *("last_reply", "finished_at"),
+    *("last_reply", "notify", "delay_told_at", "finished_at"),
 ]
 
 _ID = click.IntRange(min=1, max=2**63 - 1)
@@ -78,7 +81,7 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--domain", default="", metavar="NAME", help="Everybody at this domain.")
 @click.option("--all", "every", is_flag=True, help="The whole queue.")
 def retry(number: int | None, domain: str, every: bool) -> None:
-    """Try waiting recipients now: of one message, of a domain, or all."""
+    """Try waiting recipients now: of one message, of a domain, or all; held ones stay held."""
     if [number is not None, bool(domain), every].count(True) != 1:
         raise click.UsageError("name one of ID, --domain and --all")
 
@@ -89,7 +92,7 @@ def retry(number: int | None, domain: str, every: bool) -> None:
 
     count = common.run(made_due)
     if number is not None and not count:
-        raise Refused(f"message {number} has no recipient that waits")
+        raise Refused(f"message {number} has no recipient that waits and is not held")
     click.echo(f"{count} recipient(s) due now")
 
 

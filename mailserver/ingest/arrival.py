@@ -1,8 +1,10 @@
 """What comes in, and what is given back once it is durable."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailserver.mail.terms import NO_TERMS, Asked, Terms
 from mailserver.objects import Content
 
 SEEN = 1  # bit 0 of a flags mask
@@ -33,6 +35,8 @@ class Outbound:
     expires_at: datetime  # aware; when delivery gives up
     smtputf8: bool = False
     eight_bit: bool = False
+    terms: Terms = NO_TERMS
+    asked: Mapping[str, Asked] | None = None  # by recipient, of those who asked for something
 
 
 @dataclass(slots=True)

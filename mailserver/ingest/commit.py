@@ -52,6 +52,7 @@ async def write(
                     c,
                     [row for prepared in batch for row in prepared.queue_rows],
                     [row for prepared in batch for row in prepared.recipient_rows],
+                    [row for prepared in batch for row in prepared.asking_rows],
                 )
                 await arrivals.notify(c, QUEUE, "")
             return await _place(c, batch, changes, tables)

@@ -8,7 +8,9 @@ from mailserver.ingest.arrival import Arrival, Outbound, Placement
 from mailserver.mail.addresses import normalise_domain, parse_address
 from mailserver.mail.dates import format_internaldate
 from mailserver.mail.digest import Digest, digest
+from mailserver.mail.terms import NOTHING_ASKED
 from mailserver.storage.arrivals import GENERATION
+from mailserver.storage.terms import asked_row, terms_row
 
 Row = tuple[object, ...]
 
@@ -27,6 +29,7 @@ class Prepared:
     queue_ids: list[int]
     queue_rows: list[Row]
     recipient_rows: list[Row]
+    asking_rows: list[Row]  # recipients that something is to be known of, beside their address
 
 
 def ids_needed(arrival: Arrival) -> int:
@@ -68,8 +71,15 @@ def prepare(arrival: Arrival, ids: Iterator[int], inline_limit: int) -> Prepared
             for queue_id, outbound in zip(queue_ids, arrival.outbound, strict=True)
         ],
         recipient_rows=[
-            (queue_id, recipient, normalise_domain(parse_address(recipient, smtputf8=True).domain))
+            (queue_id, recipient, _domain(recipient))
             for queue_id, outbound in zip(queue_ids, arrival.outbound, strict=True)
+            if not _asks(outbound)
+            for recipient in outbound.recipients
+        ],
+        asking_rows=[
+            _asking(queue_id, recipient, outbound)
+            for queue_id, outbound in zip(queue_ids, arrival.outbound, strict=True)
+            if _asks(outbound)
             for recipient in outbound.recipients
         ],
     )
@@ -93,5 +103,22 @@ def _queued(queue_id: int, blob_id: int, outbound: Outbound, size: int) -> Row:
     return (
         *(queue_id, outbound.organization_id, outbound.account_id, blob_id, outbound.prefix),
         *(outbound.sender, size + len(outbound.prefix), outbound.smtputf8),
-        *(outbound.eight_bit, outbound.expires_at),
+        *(outbound.eight_bit, outbound.expires_at, *terms_row(outbound.terms)),
     )
+
+
+def _asks(outbound: Outbound) -> bool:
+    return outbound.asked is not None or outbound.terms.hold is not None
+
+
+def _asking(queue_id: int, recipient: str, outbound: Outbound) -> Row:
+    asked = (outbound.asked or {}).get(recipient, NOTHING_ASKED)
+    hold = outbound.terms.hold
+    return (
+        *(queue_id, recipient, _domain(recipient), *asked_row(asked)),
+        hold.until if hold else None,
+    )
+
+
+def _domain(recipient: str) -> str:
+    return normalise_domain(parse_address(recipient, smtputf8=True).domain)

@@ -1,8 +1,10 @@
-"""Delivery status notifications: the multipart/report of RFC 3464 and 6522.
+"""Delivery status notifications: the multipart/report of RFC 3464 and 6522, and of RFC 6533.
 
 Invariants: pure; lines end by CR LF; what remote servers and senders wrote cannot break the
-structure; everything but a whole 8-bit original is 7-bit. The caller sends it with the null reverse
-path (RFC 3464 §2) and sees that the boundary stands in no line of the original.
+structure; everything but a whole 8-bit original, and a To field that is not ASCII, is 7-bit: the
+parts of RFC 6533 are encoded, so that hosts without SMTPUTF8 carry them (§4.5). The caller sends
+it with the null reverse path (RFC 3464 §2) and sees that the boundary stands in no line of the
+original.
 """
 
 from __future__ import annotations
@@ -11,26 +13,14 @@ import binascii
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from mailserver.mail.dates import format_date
 from mailserver.mail.folding import fold_field, printable
 from mailserver.mail.headers import end_of_header
+from mailserver.mail.terms import Action, as_unitext, decoded, original_address
 
 MAX_LINE = 998  # octets without CR LF, RFC 5322 §2.1.1
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-# RFC 6533 §3: utf-8-addr-xtext leaves QCHAR, that is printable ASCII but "+", "=" and "\\"
-_NOT_XTEXT = re.compile(r"[^!-*,-<>-\[\]-~]")
-
-
-class Action(Enum):
-    """action-value of RFC 3464 §2.3.3."""
-
-    FAILED = "failed"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-    RELAYED = "relayed"
-    EXPANDED = "expanded"
 
 
 @dataclass(slots=True)
@@ -59,7 +49,10 @@ class Report:
     original: bytes
     whole: bool  # give back all of the original, or its header only (RFC 3461 §4.3 RET)
     arrival: datetime | None
-    envelope_id: str | None = None  # ENVID of RFC 3461 §4.4
+    envelope_id: str | None = None  # ENVID as given, in xtext (RFC 3461 §4.4)
+    deliver_by: datetime | None = None  # RFC 2852 §5
+    hold_request: str | None = None  # RFC 4865 §5.1.2
+    utf8: bool = False  # the message needed SMTPUTF8: the types of RFC 6533 where ASCII loses
 
 
 def build_report(report: Report, *, now: datetime, message_id: str, boundary: str) -> bytes:
@@ -167,26 +160,32 @@ def _quoted_printable(text: bytes) -> bytes:
 def _status_part(report: Report) -> bytes:
     """message/delivery-status: per-message fields, then a block for each recipient (§2.1)."""
     blocks = [
-        "Content-Type: message/delivery-status\r\nContent-Description: Delivery report\r\n".encode(
-            "ascii"
-        ),
         _fields(
-            ("Original-Envelope-Id", report.envelope_id),
+            report,
+            # RFC 3461 §6.3 (a): decoded
+            ("Original-Envelope-Id", decoded(report.envelope_id or "")),
             ("Reporting-MTA", f"dns; {report.reporting_mta}"),
             ("Arrival-Date", _date(report.arrival)),
+            ("Deliver-By-Date", _date(report.deliver_by)),
+            ("Future-Release-Request", report.hold_request),
         ),
+        *(_recipient_fields(report, recipient) for recipient in report.recipients),
     ]
-    blocks += [_recipient_fields(recipient) for recipient in report.recipients]
-    return b"\r\n".join(blocks) + b"\r\n"
+    fields = b"\r\n".join(blocks)
+    if not fields.isascii():
+        return _text_part("message/global-delivery-status", "Delivery report", fields) + b"\r\n"
+    head = "Content-Type: message/delivery-status\r\nContent-Description: Delivery report\r\n\r\n"
+    return head.encode("ascii") + fields + b"\r\n"
 
 
-def _recipient_fields(recipient: RecipientStatus) -> bytes:
-    remote = recipient.remote_mta
-    diagnostic = recipient.diagnostic
+def _recipient_fields(report: Report, recipient: RecipientStatus) -> bytes:
+    remote, diagnostic = recipient.remote_mta, recipient.diagnostic
+    original = recipient.original_recipient
     return _fields(
-        ("Original-Recipient", recipient.original_recipient),
-        ("Final-Recipient", _typed_address(recipient.recipient)),
-        ("Action", recipient.action.value),
+        report,
+        ("Original-Recipient", original and original_address(original, utf8=report.utf8)),
+        ("Final-Recipient", _typed_address(recipient.recipient, utf8=report.utf8)),
+        ("Action", recipient.action),
         ("Status", recipient.status),
         ("Remote-MTA", f"dns; {remote}" if remote else None),
         ("Diagnostic-Code", f"smtp; {diagnostic}" if diagnostic else None),
@@ -195,9 +194,11 @@ def _recipient_fields(recipient: RecipientStatus) -> bytes:
     )
 
 
-def _fields(*pairs: tuple[str, str | None]) -> bytes:
+def _fields(report: Report, *pairs: tuple[str, str | None]) -> bytes:
     return b"".join(
-        fold_field(name, _ascii(value).split(), indent="    ") for name, value in pairs if value
+        fold_field(name, (value if report.utf8 else _ascii(value)).split(), indent="    ")
+        for name, value in pairs
+        if value
     )
 
 
@@ -209,16 +210,21 @@ def _date(moment: datetime | None) -> str | None:
     return None if moment is None else format_date(moment)
 
 
-def _typed_address(address: str) -> str:
+def _typed_address(address: str, *, utf8: bool) -> str:
     if address.isascii():
         return f"rfc822; {address}"
-    # RFC 6533 §3: in message/delivery-status a UTF-8 address is written as utf-8-addr-xtext
-    return "utf-8; " + _NOT_XTEXT.sub(lambda found: f"\\x{{{ord(found[0]):02X}}}", address)
+    # RFC 6533 §3: message/delivery-status has utf-8-addr-xtext, §4.1: the global one UTF-8.
+    return f"utf-8; {address if utf8 else as_unitext(address)}"
 
 
 def _original_part(report: Report) -> bytes:
-    """message/rfc822 of the whole original, or text/rfc822-headers (RFC 6522 §4)."""
+    """The whole original, or its header (RFC 6522 §4); of RFC 6533 where the header is UTF-8."""
     original = report.original
+    header = original[: end_of_header(original)].rstrip(b"\r\n") + b"\r\n"
+    utf8 = report.utf8 and not header.isascii()
+    if report.whole and utf8:
+        # §4.2: message/global may be encoded, which message/rfc822 may not.
+        return _text_part("message/global", "Undelivered message", original)
     if report.whole and _is_sendable(original):
         encoding = "7bit" if original.isascii() else "8bit"
         head = (
@@ -227,9 +233,8 @@ def _original_part(report: Report) -> bytes:
             f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
         )
         return head.encode("ascii") + original
-    header = original[: end_of_header(original)].rstrip(b"\r\n") + b"\r\n"
-    text = _LINE_END.sub(b"\r\n", header)
-    return _text_part("text/rfc822-headers", "Undelivered message header", text)
+    media_type = "message/global-headers" if utf8 else "text/rfc822-headers"
+    return _text_part(media_type, "Message header", _LINE_END.sub(b"\r\n", header))
 
 
 def _is_sendable(original: bytes) -> bool:

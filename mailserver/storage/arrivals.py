@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailserver.storage.database import Connection
+from mailserver.storage.terms import TERMS
 
 GENERATION = 1  # the spool partition that is written to
 ID_BLOCK = 1024
@@ -91,10 +92,20 @@ WHERE (SELECT yes FROM complete)
 _COLUMNS = {
     "queue_message": (
         *("id", "organization_id", "account_id", "blob_id", "prefix", "sender", "size"),
-        *("smtputf8", "eight_bit", "expires_at"),
+        *("smtputf8", "eight_bit", "expires_at", *TERMS),
     ),
     "queue_recipient": ("queue_id", "recipient", "domain"),
 }
+
+# Few recipients ask for anything: they are kept out of the COPY of the others.
+_ADD_ASKING = """
+INSERT INTO queue_recipient
+    (queue_id, recipient, domain, notify, original_recipient, done, next_attempt_at)
+SELECT queue_id, recipient, domain, notify, original_recipient, done, coalesce(held, now())
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+        $7::timestamptz[])
+    AS a (queue_id, recipient, domain, notify, original_recipient, done, held)
+"""
 
 Row = tuple[object, ...]
 
@@ -190,10 +201,18 @@ async def set_keywords(c: Connection, mailbox_id: int, keywords: Sequence[str]) 
     await c.execute("UPDATE mailbox SET keywords = $2 WHERE id = $1", mailbox_id, keywords)
 
 
-async def queue(c: Connection, messages: Sequence[Row], recipients: Sequence[Row]) -> None:
-    """Append to the queue, in the order of the tables' columns above, by binary COPY."""
+async def queue(
+    c: Connection, messages: Sequence[Row], recipients: Sequence[Row], asking: Sequence[Row]
+) -> None:
+    """Append to the queue, in the order of the tables' columns above, by binary COPY.
+
+    `asking` are the recipients that something is asked for: id of the message, address, domain,
+    NOTIFY, ORCPT, what is done, until when they are held.
+    """
     for table, rows in (("queue_message", messages), ("queue_recipient", recipients)):
         await c.copy_records_to_table(table, records=rows, columns=list(_COLUMNS[table]))
+    if asking:
+        await c.execute(_ADD_ASKING, *_columns(asking, 7))
 
 
 async def notify(c: Connection, channel: str, payload: str) -> None:

@@ -13,8 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from mailserver.mail.terms import NO_TERMS, NOTHING_ASKED, Action, Asked, Terms
 from mailserver.storage.database import Connection, Record
 from mailserver.storage.notifications import QUEUE
+from mailserver.storage.terms import asked_of, released_at, terms_of
 
 
 class State(StrEnum):
@@ -39,6 +41,10 @@ class Recipient:
     address: str
     domain: str  # lower-case A-label, or an address literal
     attempts: int
+    asked: Asked = NOTHING_ASKED
+    delay_told_at: datetime | None = None  # when the sender was told that it takes longer
+    last_host: str = ""  # of the attempt before
+    last_reply: str = ""
 
 
 @dataclass(slots=True)
@@ -56,7 +62,13 @@ class Message:
     eight_bit: bool
     created_at: datetime
     expires_at: datetime
+    terms: Terms = NO_TERMS
     recipients: list[Recipient] = field(default_factory=list)
+
+    @property
+    def released_at(self) -> datetime:
+        """When delivery began."""
+        return released_at(self.created_at, self.terms)
 
 
 @dataclass(slots=True)
@@ -68,6 +80,8 @@ class Result:
     host: str  # the remote, "" when none was reached
     reply: str  # its words, or what failed
     retry_after: float = 0.0  # seconds, for DEFERRED
+    done: Action | None = None  # for DEFERRED: only the report is left to be sent
+    delay_told: bool = False  # the sender was told of the delay just now
 
 
 # $1 owner, $2 lease in seconds, $3 how many. Both inner selects walk a partial index in order and
@@ -95,8 +109,10 @@ SET state = 'leased',
 FROM queue_message m
 WHERE r.id = ANY (ARRAY(SELECT id FROM expired UNION ALL SELECT id FROM due))
     AND m.id = r.queue_id
-RETURNING r.id, r.queue_id, r.recipient, r.domain, r.attempts, m.organization_id, m.account_id,
-    m.blob_id, m.prefix, m.sender, m.size, m.smtputf8, m.eight_bit, m.created_at, m.expires_at
+RETURNING r.id, r.queue_id, r.recipient, r.domain, r.attempts, r.notify, r.original_recipient,
+    r.done, r.delay_told_at, r.last_host, r.last_reply, m.organization_id, m.account_id, m.blob_id,
+    m.prefix, m.sender, m.size, m.smtputf8, m.eight_bit, m.created_at, m.expires_at, m.returned,
+    m.envelope_id, m.require_tls, m.hold_until, m.hold_request, m.deliver_by, m.by_mode, m.by_trace
 """
 
 # $1 owner, then columns. A delivery is a fact even when the lease was lost meanwhile; a deferral
@@ -111,10 +127,13 @@ SET state = o.state,
     finished_at = CASE o.state WHEN 'deferred' THEN NULL ELSE now() END,
     last_host = o.host,
     last_reply = o.reply,
+    done = o.done,
+    delay_told_at = CASE WHEN o.delay_told THEN now() ELSE r.delay_told_at END,
     lease_owner = NULL,
     lease_until = NULL
-FROM unnest($2::bigint[], $3::text[], $4::float8[], $5::text[], $6::text[])
-    AS o (id, state, retry_after, host, reply)
+FROM unnest(
+        $2::bigint[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::boolean[]
+    ) AS o (id, state, retry_after, host, reply, done, delay_told)
 WHERE r.id = o.id
     AND r.state IN ('queued', 'leased', 'deferred')
     AND (o.state = 'delivered' OR (r.state = 'leased' AND r.lease_owner = $1))
@@ -159,7 +178,16 @@ async def claim(c: Connection, owner: UUID, *, lease: float, limit: int) -> list
         if message is None:
             message = messages[row["queue_id"]] = _message(row)
         message.recipients.append(
-            Recipient(row["id"], row["recipient"], row["domain"], row["attempts"])
+            Recipient(
+                id=row["id"],
+                address=row["recipient"],
+                domain=row["domain"],
+                attempts=row["attempts"],
+                asked=asked_of(row),
+                delay_told_at=row["delay_told_at"],
+                last_host=row["last_host"] or "",
+                last_reply=row["last_reply"] or "",
+            )
         )
     return list(messages.values())
 
@@ -177,6 +205,7 @@ def _message(row: Record) -> Message:
         eight_bit=row["eight_bit"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+        terms=terms_of(row),
     )
 
 
@@ -194,6 +223,8 @@ async def record(c: Connection, owner: UUID, results: Sequence[Result]) -> set[i
         [result.host for result in results],
         # text holds no NUL, and a reply's stray bytes came in as surrogates
         [_storable(result.reply) for result in results],
+        [result.done for result in results],
+        [result.delay_told for result in results],
     )
     return {row["id"] for row in rows}
 
@@ -229,6 +260,7 @@ async def listed(
         """
         SELECT r.queue_id AS id, r.recipient, m.sender, r.state, r.attempts, m.size, m.created_at,
             CASE WHEN r.finished_at IS NULL THEN r.next_attempt_at END AS next_attempt_at,
+            CASE WHEN m.hold_until > now() THEN m.hold_until END AS held_until,
             r.last_host, r.last_reply
         FROM queue_recipient r JOIN queue_message m ON m.id = r.queue_id
         WHERE r.state = ANY ($1::text[]) AND ($2 = '' OR r.domain = $2)
@@ -255,7 +287,8 @@ async def shown(c: Connection, queue_id: int) -> tuple[Record, list[Record]] | N
     message = await c.fetchrow(
         """
         SELECT id, organization_id, account_id, sender, size, smtputf8, eight_bit, created_at,
-            expires_at
+            expires_at, CASE WHEN hold_until > now() THEN hold_until END AS held_until,
+            deliver_by, by_mode, require_tls, returned, envelope_id
         FROM queue_message WHERE id = $1
         """,
         queue_id,
@@ -266,7 +299,8 @@ async def shown(c: Connection, queue_id: int) -> tuple[Record, list[Record]] | N
         """
         SELECT recipient, domain, state, attempts,
             CASE WHEN finished_at IS NULL THEN next_attempt_at END AS next_attempt_at,
-            last_attempt_at, last_host, last_reply, finished_at
+            last_attempt_at, last_host, last_reply, notify, original_recipient, delay_told_at,
+            finished_at
         FROM queue_recipient WHERE queue_id = $1 ORDER BY id
         """,
         queue_id,
@@ -275,13 +309,19 @@ async def shown(c: Connection, queue_id: int) -> tuple[Record, list[Record]] | N
 
 
 async def retry(c: Connection, *, queue_id: int | None = None, domain: str = "") -> int:
-    """Make waiting recipients due now, of one message, one domain or all; gives how many."""
+    """Make waiting recipients due now, of one message, one domain or all; gives how many.
+
+    What its sender wants to be held (RFC 4865 §4.2) stays.
+    """
     rows = await c.fetch(
         """
-        UPDATE queue_recipient SET next_attempt_at = now()
+        UPDATE queue_recipient r SET next_attempt_at = now()
         WHERE state IN ('queued', 'deferred')
             AND ($1::bigint IS NULL OR queue_id = $1)
             AND ($2 = '' OR domain = $2)
+            AND NOT EXISTS (
+                SELECT FROM queue_message m WHERE m.id = r.queue_id AND m.hold_until > now()
+            )
         RETURNING id
         """,
         queue_id,

@@ -211,7 +211,19 @@ CREATE TABLE public.queue_message (
     smtputf8 boolean DEFAULT false NOT NULL,
     eight_bit boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL
+    expires_at timestamp with time zone NOT NULL,
+    returned text,
+    envelope_id text,
+    require_tls boolean DEFAULT false NOT NULL,
+    hold_until timestamp with time zone,
+    hold_request text,
+    deliver_by timestamp with time zone,
+    by_mode text,
+    by_trace boolean DEFAULT false NOT NULL,
+    CONSTRAINT queue_message_by_mode_check CHECK ((by_mode = ANY (ARRAY['R'::text, 'N'::text]))),
+    CONSTRAINT queue_message_check CHECK (((hold_until IS NULL) = (hold_request IS NULL))),
+    CONSTRAINT queue_message_check1 CHECK (((deliver_by IS NULL) = (by_mode IS NULL))),
+    CONSTRAINT queue_message_returned_check CHECK ((returned = ANY (ARRAY['FULL'::text, 'HDRS'::text])))
 );
 
 CREATE TABLE public.queue_recipient (
@@ -228,8 +240,13 @@ CREATE TABLE public.queue_recipient (
     last_host text,
     last_reply text,
     finished_at timestamp with time zone,
+    notify text,
+    original_recipient text,
+    done text,
+    delay_told_at timestamp with time zone,
     CONSTRAINT queue_recipient_check CHECK (((state = 'leased'::text) = (lease_until IS NOT NULL))),
     CONSTRAINT queue_recipient_check1 CHECK (((state = ANY (ARRAY['delivered'::text, 'bounced'::text, 'removed'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT queue_recipient_done_check CHECK ((done = ANY (ARRAY['delivered'::text, 'relayed'::text, 'expanded'::text]))),
     CONSTRAINT queue_recipient_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'deferred'::text, 'delivered'::text, 'bounced'::text, 'removed'::text])))
 );
 

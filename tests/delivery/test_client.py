@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.client import Connection, Envelope, connect, dotted
+from delivery.client import Connection, connect, dotted
+from delivery.envelope import Envelope
 from delivery.outcome import Outcome
 from mailserver.settings import Delivery
 from mailserver.storage.queue import State

@@ -58,7 +58,7 @@ def test_mail(argument: bytes, expected: Mail) -> None:
         (b"FROM:<a@b.test> =1", "501 5.5.4"),
         (b"FROM:<a@b.test> AUTH=a=b", "501 5.5.4"),
         (b"FROM:<a@b.test> BODY=9BIT", "501 5.5.4"),
-        (b"FROM:<a@b.test> RET=HDRS", "555 5.5.4"),
+        (b"FROM:<a@b.test> MT-PRIORITY=3", "555 5.5.4"),
         (b"FROM:<\xc3\xa4@b.test>", "553 5.6.7"),
         (b"FROM:<\xff@b.test> SMTPUTF8", "501 5.1.7"),
     ],
@@ -84,7 +84,7 @@ def test_rcpt() -> None:
     for argument, code in [
         (b"TO:<>", "501 5.1.3"),
         (b"TO:<a>", "501 5.1.3"),
-        (b"TO:<a@b.test> ORCPT=rfc822;a@b.test", "555 5.5.4"),
+        (b"TO:<a@b.test> RRVS=2014-04-03T23:01:00Z", "555 5.5.4"),
         ("TO:<ä@b.test>".encode(), "553 5.6.7"),
     ]:
         with pytest.raises(MailError) as error:
@@ -96,7 +96,7 @@ def test_command_lines() -> None:
     assert grammar.command(b"mail  FROM:<>  ") == (b"MAIL", b"FROM:<>")
     assert grammar.command(b"QUIT") == (b"QUIT", b"")
     assert grammar.command(b"NOOP " + b"x" * 505)[0] == b"NOOP"
-    for line in (b"NOOP\0", b"A\rB", b"NOOP " + b"x" * 506, b"RCPT TO:<" + b"x" * 1100):
+    for line in (b"NOOP\0", b"A\rB", b"NOOP " + b"x" * 506, b"RCPT TO:<" + b"x" * 1040):
         with pytest.raises(MailError) as error:
             grammar.command(line)
         assert refused(error) == "500 5.5.2"

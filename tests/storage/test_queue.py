@@ -262,7 +262,16 @@ async def test_statements_use_indexes_on_a_large_table(c: Connection) -> None:
     assert "Seq Scan" not in nearest
     ids = list(range(1, 21))
     recording = await plan(
-        c, queue.RECORD, A, ids, ["delivered"] * 20, [0.0] * 20, ["mx"] * 20, ["250"] * 20
+        c,
+        queue.RECORD,
+        A,
+        ids,
+        ["delivered"] * 20,
+        [0.0] * 20,
+        ["mx"] * 20,
+        ["250"] * 20,
+        [None] * 20,
+        [False] * 20,
     )
     assert '"Index Name": "queue_recipient_pkey"' in recording
     assert "Seq Scan" not in recording

@@ -3,7 +3,7 @@
 import asyncio
 import email
 import email.policy
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -11,6 +11,7 @@ from typing import cast
 
 from delivery.worker import Worker
 from mailserver.ingest import Arrival, Outbound
+from mailserver.mail.terms import NO_TERMS, Asked, Terms
 from mailserver.node import Node
 from mailserver.storage import queue
 from tests.support.node import ALICE, inbox
@@ -32,6 +33,8 @@ async def submit(
     lifetime: float = 86400.0,
     smtputf8: bool = False,
     submitted: bool = True,
+    terms: Terms = NO_TERMS,
+    asked: Mapping[str, Asked] | None = None,
 ) -> int:
     """Queue a message that alice submitted, or else one that came for her organization.
 
@@ -47,6 +50,8 @@ async def submit(
         prefix=PREFIX,
         expires_at=datetime.now(UTC) + timedelta(seconds=lifetime),
         smtputf8=smtputf8,
+        terms=terms,
+        asked=asked,
     )
     receipt = await node.ingest.accept(Arrival(content, outbound=[outbound]))
     return receipt.queue_ids[0]

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailserver.keys import self_signed
+
+_MORE_PARAMETERS = {"RET", "ENVID", "NOTIFY", "ORCPT", "REQUIRETLS", "BY"}
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class RemoteMx:
     stall: str = ""  # the command ("MAIL", "RCPT", "DATA") that gets no answer
     garbled_tls: bool = False  # STARTTLS is accepted, then no handshake follows
     hidden: tuple[str, ...] = ()  # EHLO keywords that are not said
+    more: tuple[str, ...] = ()  # and those that are said beside aiosmtpd's own
+    parameters: dict[str, list[str]] = field(default_factory=dict)  # of RCPT, by recipient
     received: list[Received] = field(default_factory=list)
     sessions: int = 0
     commands: list[str] = field(default_factory=list)
@@ -72,6 +76,7 @@ class _Handler:
     ) -> list[str]:
         session.host_name = hostname
         kept = [r for r in responses if r[4:].split(" ")[0] not in self._script.hidden]
+        kept[1:1] = [f"250-{keyword}" for keyword in self._script.more]
         kept[-1] = f"250 {kept[-1][4:]}"
         return kept
 
@@ -99,6 +104,7 @@ class _Handler:
         options: list[str],
     ) -> str:
         await self._answer_or_stall("RCPT")
+        self._script.parameters[address] = options
         reply = self._script.rcpt.get(address, "250 2.1.5 OK")
         if reply.startswith("2"):
             envelope.rcpt_tos.append(address)
@@ -138,6 +144,13 @@ class _Smtp(SMTP):
         if self.script.banner:
             transport.write(self.script.banner.encode() + b"\r\n")
             transport.close()
+
+    def _getparams(self, params: Sequence[str]) -> dict[str, Any] | None:
+        """aiosmtpd's, without what it would refuse and the host says that it knows."""
+        found: dict[str, Any] | None = super()._getparams(params)
+        if found and self.script.more:
+            return {name: found[name] for name in found if name not in _MORE_PARAMETERS}
+        return found
 
     async def smtp_DATA(self, arg: str) -> None:
         if not self.script.drop_in_data:
