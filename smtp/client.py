@@ -2,21 +2,14 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
-from typing import Any
 
 from aiosmtpd.smtp import Session as PeerSession
 
 from mailserver.accounts import Account
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 class Client(PeerSession):
     """aiosmtpd's session, with the facts that its own has no place for."""
-
-    # aiosmtpd sets it at each login and warns about itself; nobody here reads it.
-    login_data: Any = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, address: str) -> None:
         super().__init__(loop)
@@ -44,16 +37,3 @@ def address_of(peername: object) -> str:
         return ""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
-
-
-def networks(texts: Sequence[str]) -> tuple[Network, ...]:
-    """Networks from settings."""
-    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-
-
-def within(address: str, among: tuple[Network, ...]) -> bool:
-    """True when the address lies in one of the networks."""
-    if not address:
-        return False
-    found = ipaddress.ip_address(address)
-    return any(found in network for network in among)

@@ -83,6 +83,7 @@ async def serve_submission(node: Node, sock: socket.socket, *, implicit_tls: boo
         node.ingest,
         node.certificates.server_context,
         door="submissions" if implicit_tls else "submission",
+        logins=node.logins,
     )
     return await _open(service, sock, implicit_tls=implicit_tls)
 
