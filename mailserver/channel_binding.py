@@ -38,9 +38,12 @@ def bindings(connection: ssl.SSLObject) -> dict[str, bytes]:
     if library is None or pointer is None:
         return {}
     found = {"tls-server-end-point": _certificate_hash(library, pointer)}
-    # RFC 9266 §4.2: with TLS 1.2 it is unique only under conditions that not all clients meet.
+    # RFC 9266 §4.2: with TLS 1.2 it is unique only under conditions that not all clients meet;
+    # they use tls-unique (RFC 5929 §3) there, which TLS 1.3 has not.
     if connection.version() == "TLSv1.3":
         found["tls-exporter"] = _exported(library, pointer)
+    elif unique := connection.get_channel_binding("tls-unique"):
+        found["tls-unique"] = unique
     return found
 
 

@@ -16,7 +16,6 @@ from mailserver.domains import (
 )
 from mailserver.errors import Refused
 from mailserver.keys import Algorithm
-from mailserver.settings import Limits
 from mailserver.storage import mailboxes
 from mailserver.storage.database import Database
 from mailserver.storage.directory.domains import DomainState

@@ -28,6 +28,10 @@ _ALGORITHMS = (
 _LEEWAY = 30  # seconds that the clocks of the issuer and of this host may differ
 
 
+class UnknownKey(BadToken):
+    """Signed by a key that is not known, or not known yet."""
+
+
 class TokenIssuer:
     """One issuer; `clock` is monotonic, `now` gives seconds since 1970."""
 
@@ -56,21 +60,20 @@ class TokenIssuer:
         """The address in the token's claim; see `Issuer`."""
         keys = await self._jwks.keys()
         try:
-            try:
-                claims = self._claims(token, keys)
-            except InvalidKeyIdError:
-                # The issuer may have begun to sign with a new key.
-                claims = self._claims(token, await self._jwks.newer(keys))
+            return self.decide(token, keys)
+        except UnknownKey:
+            # The issuer may have begun to sign with a new key.
+            return self.decide(token, await self._jwks.newer(keys))
+
+    def decide(self, token: str, keys: KeySet) -> str:
+        """The address in the claim of a token that one of `keys` has signed. Raises BadToken."""
+        try:
+            claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
+            self._rules.validate(claims)
+        except InvalidKeyIdError as error:
+            raise UnknownKey(str(error)) from None
         except (JoseError, ValueError, TypeError) as error:
             raise BadToken(f"{type(error).__name__}: {error}") from None
-        return self._address(claims)
-
-    def _claims(self, token: str, keys: KeySet) -> dict[str, object]:
-        decoded = jwt.decode(token, keys, algorithms=_ALGORITHMS)
-        self._rules.validate(decoded.claims)
-        return decoded.claims
-
-    def _address(self, claims: dict[str, object]) -> str:
         name = self._settings.claim
         address = claims.get(name)
         if not isinstance(address, str) or not address:

@@ -10,7 +10,7 @@ from mailserver.sasl.names import SASLNAME, unescaped
 # RFC 7628 §3.1: client-resp = (gs2-header kvsep *kvpair kvsep) / kvsep
 #   kvpair = key "=" value kvsep;  key = 1*(ALPHA);  value = *(VCHAR / SP / HTAB / CR / LF)
 _PAIRS = r"(?P<pairs>(?:[A-Za-z]+=[\t\r\n\x20-\x7e]*\x01)*)\x01"
-_OAUTHBEARER = re.compile(rf"n,(?:a=(?P<name>{SASLNAME}))?,\x01{_PAIRS}")
+_OAUTHBEARER = re.compile(rf"n,(?:a=(?P<name>(?:{SASLNAME})?))?,\x01{_PAIRS}")
 _XOAUTH2 = re.compile(r"user=(?P<name>[^\x00-\x1f]*)\x01" + _PAIRS)
 # RFC 6750 §2.1: credentials = "Bearer" 1*SP b64token; the scheme in any case (RFC 7235 §2.1)
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)

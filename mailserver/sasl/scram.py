@@ -23,9 +23,10 @@ from mailserver.sasl.verifier import Verifiers
 
 _PRINTABLE = r"[\x21-\x2b\x2d-\x7e]+"  # everything that may stand in a nonce: no comma
 # RFC 5802 §7: gs2-header = gs2-cbind-flag "," [authzid] ","
+#   QUIRKS: GNU SASL sends "a=" for no authzid.
 #   client-first-message = gs2-header [reserved-mext ","] username "," nonce ["," extensions]
 _FIRST = re.compile(
-    rf"(?P<header>(?P<flag>n|y|p=(?P<binding>[A-Za-z0-9.-]+)),(?:a=(?P<authzid>{SASLNAME}))?,)"
+    rf"(?P<header>(?P<flag>n|y|p=(?P<binding>[A-Za-z0-9.-]+)),(?:a=(?P<authzid>(?:{SASLNAME})?))?,)"
     rf"(?P<bare>n=(?P<name>{SASLNAME}),r=(?P<nonce>{_PRINTABLE})(?:,[A-Za-z]=[^\0,]+)*)"
 )
 # client-final-message = "c=" base64 "," "r=" nonce ["," extensions] "," "p=" base64

@@ -10,7 +10,6 @@ from mailserver.accounts import Account, Accounts
 from mailserver.accounts.passwords import Passwords
 from mailserver.domains import Aliases, Domains
 from mailserver.mail.addresses import Address
-from mailserver.settings import Limits
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.directory.domains import DomainState
 from mailserver.storage.notifications import DIRECTORY, Listener
