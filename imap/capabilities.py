@@ -3,9 +3,7 @@
 Pure. Only what is whole stands here.
 """
 
-# QUIRKS: LOGIN was never more than a draft, and some clients know nothing else.
-MECHANISMS = ("PLAIN", "LOGIN")
-"""Of AUTHENTICATE; only inside TLS."""
+from collections.abc import Iterable
 
 ENABLABLE: frozenset[str] = frozenset()
 """What ENABLE turns on (RFC 5161): nothing yet."""
@@ -28,11 +26,14 @@ _ALWAYS = (
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")
-_SECURE = (*_ALWAYS, "SASL-IR", *(f"AUTH={mechanism}" for mechanism in MECHANISMS))
 
 
-def capabilities(*, authenticated: bool, secure: bool) -> tuple[str, ...]:
-    """The capability list; `secure`: inside TLS."""
+def capabilities(
+    mechanisms: Iterable[str], *, authenticated: bool, secure: bool
+) -> tuple[str, ...]:
+    """The capability list; `secure`: inside TLS, where the SASL `mechanisms` are offered."""
     if authenticated:
         return _ALWAYS
-    return _SECURE if secure else _PLAIN
+    if not secure:
+        return _PLAIN
+    return (*_ALWAYS, "SASL-IR", *(f"AUTH={mechanism}" for mechanism in mechanisms))

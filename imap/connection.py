@@ -256,6 +256,14 @@ class Connection(asyncio.Protocol, ABC):
             await self._flushed()
 
     @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The TLS of the connection."""
+        if self.transport is None:
+            return None
+        found: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
+        return found
+
+    @property
     def writable(self) -> bool:
         """The client reads what it is told, and may be told more."""
         return self._writable is None and not self._ended

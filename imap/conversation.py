@@ -7,8 +7,8 @@ no mail client. Passwords and literals are never logged.
 
 from collections.abc import Callable
 
-from imap.capabilities import capabilities
 from imap.commands import idle
+from imap.commands.session import known_capabilities
 from imap.connection import Connection, Doorway
 from imap.dispatch import count, execute, lost_mailbox, refused_in_state, tell
 from imap.protocol import responses
@@ -66,7 +66,7 @@ class Conversation(Connection):
     def greet(self) -> None:
         session = self.session
         session.peer = self.peer
-        code = responses.capability_code(capabilities(authenticated=False, secure=session.secure))
+        code = responses.capability_code(known_capabilities(session))
         host = session.node.settings.hostname
         self.say(responses.untagged(Condition.OK, f"{host} ready", code))
         self.flush()

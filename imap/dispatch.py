@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from imap.commands import (
     append,
+    authentication,
     copy,
     expunge,
     fetch,
@@ -78,8 +79,8 @@ TABLE: dict[type[Command], Rule] = {
     Logout: Rule(_ANY, session.logout),
     Id: Rule(_ANY, session.id_),
     StartTls: Rule(_FRESH, session.starttls),
-    Login: Rule(_FRESH, session.login),
-    Authenticate: Rule(_FRESH, talks=session.authenticate),
+    Login: Rule(_FRESH, authentication.login),
+    Authenticate: Rule(_FRESH, talks=authentication.authenticate),
     Enable: Rule(_LOGGED_IN, session.enable),
     Namespace: Rule(_LOGGED_IN, session.namespace),
     Select: Rule(_LOGGED_IN, select.select),

@@ -5,6 +5,7 @@ dispatcher tells what changed meanwhile and then writes the tagged line. A comma
 untagged data with `write()`, which waits while the client does not read.
 """
 
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
@@ -85,6 +86,10 @@ class Channel(Protocol):
 
         Raises ParseError when that is too long.
         """
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The TLS of the connection."""
 
     async def receive(self, write: Callable[[bytes], None]) -> Frame | Answer:
         """Take the announced literal, piece by piece; gives the whole command, or its refusal."""

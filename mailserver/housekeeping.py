@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from mailserver.accounts.failures import HOME
 from mailserver.errors import StorageUnavailable
 from mailserver.logs import logger
 from mailserver.node import Node
 from mailserver.storage import retention
+from mailserver.storage.directory import login_failures, login_networks
 from mailserver.storage.folding import fold_one
 from mailserver.storage.retention import Swept
 from mailserver.storage.singleton import singleton
@@ -46,6 +48,14 @@ async def sweep(node: Node, now: datetime) -> int:
     return total
 
 
+async def forget_logins(node: Node, now: datetime) -> None:
+    """Forget failed logins that count no more, and networks that an owner has left."""
+    window = timedelta(seconds=node.settings.limits.failed_login_window)
+    async with node.database.connection() as c:
+        await login_failures.forget(c, now - window)
+        await login_networks.forget(c, (now - HOME).date())
+
+
 async def _sweep_for_ever(node: Node) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(_SWEEP_EVERY, _sweep_now, node))
@@ -53,6 +63,7 @@ async def _sweep_for_ever(node: Node) -> None:
 
 
 async def _sweep_now(node: Node) -> None:
+    await forget_logins(node, datetime.now(UTC))
     if total := await sweep(node, datetime.now(UTC)):
         log.info("removed what was expunged or done", messages=total)
 

@@ -44,8 +44,14 @@ TLS_HANDSHAKES = Counter(
 )
 LOGINS = Counter(
     "logins_total",
-    "Logins by door (submission, submissions, imap, imaps) and result (accepted, refused)",
-    ["door", "result"],
+    "Logins by door (submission, submissions, imap, imaps) and SASL mechanism",
+    ["door", "mechanism"],
+)
+LOGIN_FAILURES = Counter(
+    "login_failures_total",
+    "Refused logins by protocol (smtp, imap) and reason (credentials: wrong, unknown or suspended;"
+    " limited: too many failures before it; malformed; undecided: storage, memory or keys away)",
+    ["protocol", "reason"],
 )
 DELIVERY_ATTEMPTS = Counter(
     "delivery_attempts_total",

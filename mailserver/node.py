@@ -6,11 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailserver.accounts import Accounts
+from mailserver.accounts import Accounts, Logins
+from mailserver.accounts.passwords import Passwords
 from mailserver.certificates import Certificates
 from mailserver.dns import Resolver
 from mailserver.domains import Domains
 from mailserver.ingest import Ingest
+from mailserver.oauth import open_issuer
 from mailserver.objects import ObjectStore, open_store
 from mailserver.quotas import Quotas
 from mailserver.settings import Settings
@@ -40,6 +42,7 @@ class Node:
     objects: ObjectStore
     blobs: Blobs
     accounts: Accounts
+    logins: Logins
     domains: Domains
     certificates: Certificates
     quotas: Quotas
@@ -87,11 +90,15 @@ class Node:
     ) -> "Node":
         listener = Listener(database.dsn)
         changes = MailboxChanges()
-        accounts = Accounts(database, settings.limits)
+        passwords = Passwords()
+        accounts = Accounts(database, hashing=passwords)
+        issuer = open_issuer(settings.auth.oauth)
+        logins = Logins(database, settings.limits, hashing=passwords, issuer=issuer)
         domains = Domains(database)
         quotas = Quotas(database)
         listener.subscribe(MAILBOX, changes.heard)
         listener.subscribe(DIRECTORY, accounts.invalidate)
+        listener.subscribe(DIRECTORY, logins.invalidate)
         listener.subscribe(DIRECTORY, domains.invalidate)
         return cls(
             settings=settings,
@@ -101,6 +108,7 @@ class Node:
             objects=objects,
             blobs=Blobs(database, objects),
             accounts=accounts,
+            logins=logins,
             domains=domains,
             certificates=certificates,
             quotas=quotas,

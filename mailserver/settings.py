@@ -140,7 +140,27 @@ class Limits(_Section, frozen=True):
 
     exempt_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     credential_cache: Seconds = 300.0
-    failed_login_delay: Seconds = 2.0
+    failed_login_delay: Seconds = 2.0  # doubles with each failure that is not forgotten
+    failed_logins_per_account: Count = 10  # in failed_login_window
+    failed_logins_per_network: Count = 50  # the same, of an IPv4 /24 or an IPv6 /64
+    failed_login_window: Seconds = 900.0
+
+
+class OAuth(_Section, frozen=True):
+    """Whose bearer tokens log in; an empty `issuer`: nobody's."""
+
+    issuer: str = ""
+    audience: str = ""
+    jwks: str = ""  # URL or file
+    claim: str = "email"
+    jwks_lifetime: Seconds = 3600.0
+    timeout: Seconds = 5.0
+
+
+class Auth(_Section, frozen=True):
+    """Logging in by something else than the directory's passwords."""
+
+    oauth: OAuth = OAuth()
 
 
 class Logs(_Section, frozen=True):
@@ -165,6 +185,7 @@ class Settings(_Section, frozen=True):
     delivery: Delivery = Delivery()
     retention: Retention = Retention()
     limits: Limits = Limits()
+    auth: Auth = Auth()
     logs: Logs = Logs()
 
     @property

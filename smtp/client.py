@@ -1,7 +1,6 @@
 """What a session knows of the one at the other end."""
 
 import asyncio
-from typing import Any
 
 from aiosmtpd.smtp import Session as PeerSession
 
@@ -10,9 +9,6 @@ from mailserver.accounts import Account
 
 class Client(PeerSession):
     """aiosmtpd's session, with the facts that its own has no place for."""
-
-    # aiosmtpd sets it at each login and warns about itself; nobody here reads it.
-    login_data: Any = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, address: str) -> None:
         super().__init__(loop)

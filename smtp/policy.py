@@ -147,6 +147,12 @@ def verdict(evidence: Evidence) -> Verdict:
     return Verdict()
 
 
-def failed_login(failures: int) -> Reply:
-    """The answer to the `failures`th bad credentials of a session."""
-    return replies.TOO_MANY_LOGINS if failures >= MAX_FAILED_LOGINS else replies.BAD_CREDENTIALS
+def failed_login(failures: int, *, limited: bool) -> Reply:
+    """The answer to the `failures`th refused login of a session.
+
+    `limited`: it was not looked at.
+    """
+    if failures >= MAX_FAILED_LOGINS:
+        return replies.TOO_MANY_LOGINS
+    # RFC 4954 §6: 454 may succeed later; 535 would make programs ask for another password.
+    return replies.LOGINS_LIMITED if limited else replies.BAD_CREDENTIALS

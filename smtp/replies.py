@@ -91,6 +91,7 @@ LOGGED_IN_ALREADY = Reply(503, "5.5.1", "Already authenticated")
 AUTH_IN_MAIL = Reply(503, "5.5.1", "AUTH is not allowed during a mail transaction")
 AUTH_ELSEWHERE = Reply(502, "5.5.1", "AUTH is for submission ports")
 LOGIN_UNDECIDED = Reply(454, "4.7.0", "Temporary authentication failure")
+LOGINS_LIMITED = Reply(454, "4.7.0", "Too many failed logins, try again later")
 TOO_MANY_LOGINS = Reply(421, "4.7.0", "Too many failed logins")
 
 # ── mail ─────────────────────────────────────────────────────────────────────────────────────

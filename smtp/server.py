@@ -94,6 +94,7 @@ async def serve_submission(node: Node, sock: socket.socket, *, implicit_tls: boo
         node.ingest,
         partial(node.certificates.server_context, "submission"),
         door="submissions" if implicit_tls else "submission",
+        logins=node.logins,
     )
     return await _open(service, sock, implicit_tls=implicit_tls)
 

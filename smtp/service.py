@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP
 
@@ -35,6 +35,9 @@ from smtp.recipients import Destinations, Envelope, Recipient, destinations
 from smtp.replies import Reply
 from smtp.terms import Bounds, granted
 from smtp.transaction import Message, Transaction
+
+if TYPE_CHECKING:
+    from smtp.session import Session
 
 log = logger("smtp")
 
@@ -86,6 +89,12 @@ class Service(ABC):
     def mechanisms(self) -> tuple[str, ...]:
         """SASL mechanisms of AUTH; none where nobody logs in."""
         return ()
+
+    async def authenticate(
+        self, session: "Session", mechanism: str, arguments: Sequence[str]
+    ) -> Reply:
+        """AUTH with one of the `mechanisms`; a positive reply has set the client's account."""
+        return replies.AUTH_ELSEWHERE
 
     # aiosmtpd calls these two hooks from its EHLO and HELO.
 

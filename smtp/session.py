@@ -1,8 +1,8 @@
 """The commands of a session: aiosmtpd's SMTP, with the way of a message made to run inline.
 
 MAIL, RCPT, DATA, BDAT, the bytes of a message and the small verbs are executed at once, as they lie
-in the input; EHLO, HELO and AUTH are aiosmtpd's own coroutines, each run to its end before the next
-command is looked at. What mail means at this door, its Service says.
+in the input; EHLO and HELO are aiosmtpd's own coroutines, each run to its end before the next
+command is looked at, as AUTH is. What mail means at this door, its Service says.
 
 Invariants: between MAIL and its end there is one Envelope; EHLO, RSET, STARTTLS, the end of the
 message and the end of the connection all forget it (RFC 5321 §4.1.4). The octets of a chunk are
@@ -10,6 +10,7 @@ never executed, also where the chunk is refused.
 """
 
 import base64
+import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from aiosmtpd.smtp import Envelope as PeerEnvelope
 from mailserver.errors import MailError, StorageUnavailable
 from mailserver.logs import logger
 from smtp import grammar, policy, replies
-from smtp.authentication import decode_base64
+from smtp.authentication import Unanswered, response
 from smtp.chunking import ChunkFramer, parse_chunk
 from smtp.connection import Connection, Work
 from smtp.data import Bare, DataFramer
@@ -322,6 +323,15 @@ class Session(Connection):
         name = grammar.host_name(argument)
         return replies.BAD_HOST_NAME if name is None else partial(self.smtp_HELO, name)
 
+    def _set_rset_state(self) -> None:
+        """EHLO and HELO reset the transaction (RFC 5321 §4.1.4)."""
+        self.discard()
+
+    def _create_envelope(self) -> PeerEnvelope:
+        raise AssertionError("the transaction is ours, not aiosmtpd's")
+
+    # ── logging in ──────────────────────────────────────────────────────────────────────────────
+
     def _auth(self, argument: bytes) -> Outcome:
         if refusal := policy.before_auth(self.stage, self.service.rules):
             return refusal
@@ -332,29 +342,23 @@ class Session(Connection):
         mechanism = words[0].upper()
         if mechanism not in self.service.mechanisms:
             return replies.BAD_MECHANISM
-        return partial(self.smtp_AUTH, " ".join([mechanism, *words[1:]]))
+        return partial(self.service.authenticate, self, mechanism, words[1:])
 
-    def _set_rset_state(self) -> None:
-        """EHLO and HELO reset the transaction (RFC 5321 §4.1.4)."""
-        self.discard()
-
-    def _create_envelope(self) -> PeerEnvelope:
-        raise AssertionError("the transaction is ours, not aiosmtpd's")
-
-    async def challenge(self, challenge: bytes) -> bytes | None:
-        """The client's answer to a 334; None: there is none, and the reply is said."""
+    async def challenge(self, challenge: bytes) -> bytes:
+        """The client's response to a 334. Raises Unanswered."""
         self._output.append(b"334 " + base64.b64encode(challenge) + b"\r\n")
         line = await self.read_line()
         if isinstance(line, Reply):
-            self.say(replies.AUTH_TOO_LONG if line is replies.LINE_TOO_LONG else line)
+            raise Unanswered(replies.AUTH_TOO_LONG if line is replies.LINE_TOO_LONG else line)
+        return response(line)
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The TLS of this connection."""
+        if self.transport is None:
             return None
-        if line == b"*":
-            self.say(replies.LOGIN_CANCELLED)
-            return None
-        response = decode_base64(line)
-        if response is None:
-            self.say(replies.BAD_BASE64)
-        return response
+        found: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
+        return found
 
 
 Session.commands = {

@@ -1,18 +1,19 @@
 """Submission (RFC 6409) on 587 and 465: our users' mail, to anywhere."""
 
+import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import partial
 
-from aiosmtpd.smtp import AuthResult
-
-from mailserver.accounts import Account
-from mailserver.ingest import Receipt
+from mailserver.accounts import Account, Accounts, Logins
+from mailserver.ingest import Ingest, Receipt
 from mailserver.mail.addresses import Address, parse_address
 from mailserver.mail.completion import missing_fields
 from mailserver.mail.folding import fold_field
+from mailserver.settings import Settings
 from smtp import policy, replies
 from smtp.arrival import Prefix, received
-from smtp.authentication import MECHANISMS, Logins
+from smtp.authentication import authenticate
 from smtp.client import Client
 from smtp.grammar import Mail
 from smtp.message import Header, author_addresses
@@ -31,9 +32,22 @@ class Submission(Service):
     rules = Rules(login=True)
     direction = "submission"
 
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: Accounts,
+        ingest: Ingest,
+        tls_context: Callable[[], ssl.SSLContext],
+        *,
+        door: str,
+        logins: Logins,
+    ) -> None:
+        super().__init__(settings, accounts, ingest, tls_context, door=door)
+        self._logins = logins
+
     @property
     def mechanisms(self) -> tuple[str, ...]:
-        return MECHANISMS
+        return self._logins.mechanisms
 
     def capabilities(self, client: Client) -> list[str]:
         limits = self.settings.submission
@@ -44,19 +58,12 @@ class Submission(Service):
             f"DELIVERBY {limits.min_by}",  # RFC 2852 §3
         ]
         # RFC 4954 §4: not offered while it would be answered 538.
-        return [*found, "AUTH " + " ".join(MECHANISMS)] if client.cipher else found
+        return [*found, "AUTH " + " ".join(self.mechanisms)] if client.cipher else found
 
-    # aiosmtpd finds mechanisms by these names.
-
-    async def auth_PLAIN(self, session: Session, arguments: list[str]) -> AuthResult:
-        return await self._logins.plain(session, arguments)
-
-    async def auth_LOGIN(self, session: Session, arguments: list[str]) -> AuthResult:
-        return await self._logins.login(session, arguments)
-
-    @cached_property
-    def _logins(self) -> Logins:
-        return Logins(self.accounts, self.settings.limits, self.door)
+    async def authenticate(
+        self, session: Session, mechanism: str, arguments: Sequence[str]
+    ) -> Reply:
+        return await authenticate(session, self._logins, mechanism, arguments)
 
     def mail(self, client: Client, mail: Mail) -> Answer:
         """Only as an address of the account. The null reverse path is for reports (RFC 8098 §2)."""

@@ -16,7 +16,6 @@ from mailserver.domains import (
 )
 from mailserver.errors import Refused
 from mailserver.keys import Algorithm
-from mailserver.settings import Limits
 from mailserver.storage import mailboxes
 from mailserver.storage.database import Database
 from mailserver.storage.directory.domains import DomainState
@@ -46,7 +45,7 @@ def aliases(database: Database) -> Aliases:
 async def example(database: Database, domains: Domains) -> None:
     """Domain example.test with accounts alice and bob."""
     await domains.add("example.test", "demo")
-    accounts = Accounts(database, Limits())
+    accounts = Accounts(database)
     for name in ("alice", "bob"):
         await accounts.add(f"{name}@example.test", PASSWORD)
 
@@ -152,7 +151,7 @@ async def test_a_removed_domain_takes_all_that_is_in_it_along(
     database: Database, domains: Domains, aliases: Aliases, example: None
 ) -> None:
     await aliases.add("info@example.test", ["alice@example.test"])
-    accounts = Accounts(database, Limits())
+    accounts = Accounts(database)
     alice = await accounts.find("alice@example.test")
     assert alice is not None
 

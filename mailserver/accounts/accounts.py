@@ -1,52 +1,38 @@
-"""The accounts of all domains: logging in, resolving addresses, and what operators do to them.
+"""The accounts of all domains: resolving addresses, and what operators do to accounts.
 
-Invariants: a login reads the account's row each time, so a changed password or a suspension counts
-at once, on every node; only the cost of argon2 is saved by a cache. Resolutions are cached and
-dropped when their domains are told to have changed; an answer that such a telling overtook is
-never cached.
+Invariant: resolutions are cached and dropped when their domains are told to have changed; an answer
+that such a telling overtook is never cached.
 """
 
-import time
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 
 from mailserver.accounts import passwords
-from mailserver.accounts.credentials import Claim, Credentials
 from mailserver.accounts.expansion import Expansion, expand
 from mailserver.accounts.passwords import Passwords
-from mailserver.accounts.values import ELSEWHERE, Account, Resolution
+from mailserver.accounts.values import ELSEWHERE, Account, Resolution, account_of
 from mailserver.errors import Refused
-from mailserver.logs import logger
 from mailserver.mail.addresses import Address, AddressError, parse_address
-from mailserver.settings import Limits
 from mailserver.storage import mailboxes
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.directory import accounts as rows
 from mailserver.storage.directory import addresses, domains
-from mailserver.storage.directory.accounts import AccountRow
+from mailserver.storage.directory.accounts import AccountRow, ScramRow
 from mailserver.storage.directory.cache import DirectoryCache
 from mailserver.storage.directory.spelling import local_address, question, split_key
 
 MAX_KNOWN = 50_000  # resolutions remembered that lead somewhere
 # Kept apart and few, so that guessing at addresses drives out no resolution that is of use.
 MAX_UNKNOWN = 5_000
-
-log = logger("accounts")
+_SALT = 16  # bytes, of SCRAM
 
 
 class Accounts:
-    """One process's view of all accounts; `clock` is monotonic, in seconds."""
+    """One process's view of all accounts."""
 
-    def __init__(
-        self,
-        database: Database,
-        limits: Limits,
-        *,
-        hashing: Passwords | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, database: Database, *, hashing: Passwords | None = None) -> None:
         self._database = database
         self._passwords = hashing or Passwords()
-        self._credentials = Credentials(self._passwords, limits.credential_cache, clock)
         self._known: DirectoryCache[Resolution] = DirectoryCache(MAX_KNOWN)
         self._unknown: DirectoryCache[Resolution] = DirectoryCache(MAX_UNKNOWN)
         self._elsewhere: DirectoryCache[Resolution] = DirectoryCache(MAX_UNKNOWN)  # by domain
@@ -55,51 +41,11 @@ class Accounts:
         """Forget what was made from `domain`, a name as told on channel "directory"; "": all."""
         for cache in (self._known, self._unknown, self._elsewhere):
             cache.invalidate(domain)
-        self._credentials.invalidate(domain)
-
-    # ── logging in ──────────────────────────────────────────────────────────────────────────
-
-    async def authenticate(self, address: str, password: str) -> Account | None:
-        """The account, or None: wrong password, unknown or suspended, all after the same time.
-
-        Raises StorageUnavailable, and MailError (454 4.7.0) when there is no memory to hash with.
-        """
-        row = await self._row(address)
-        prepared = passwords.prepare(password)
-        claim = Claim(
-            address=address,
-            domain=row.domain if row else "",
-            password_hash=row.password_hash if row else self._passwords.nobody,
-            password=prepared or "",
-        )
-        right = await self._credentials.check(claim)
-        if row is None or prepared is None or not right:
-            return None
-        if self._passwords.outdated(row.password_hash):
-            await self._rehash(row, prepared)
-        account = _account(row)
-        if not account.active:
-            log.info("login refused, suspended", account=account.address)
-            return None
-        return account
-
-    async def _rehash(self, row: AccountRow, prepared: str) -> None:
-        new = await self._passwords.hash(prepared)
-        async with self._database.connection() as c:
-            await rows.rehash(c, row.id, row.password_hash, new)
 
     async def find(self, address: str) -> Account | None:
         """The account of exactly this address, suspended or not."""
-        row = await self._row(address)
-        return _account(row) if row else None
-
-    async def _row(self, address: str) -> AccountRow | None:
-        try:
-            local_part, domain = split_key(parse_address(address, smtputf8=True).key)
-        except AddressError:
-            return None
-        async with self._database.connection() as c:
-            return await rows.find(c, domain, local_part)
+        row = await find_row(self._database, address)
+        return account_of(row) if row else None
 
     # ── resolving ───────────────────────────────────────────────────────────────────────────
 
@@ -153,7 +99,9 @@ class Accounts:
         """Make an account with its mailboxes; it can log in when this returns."""
         local_part, domain = local_address(address)
         _check_quota(quota_bytes)
-        password_hash = await self._passwords.hash(passwords.acceptable(password))
+        prepared = passwords.acceptable(password)
+        password_hash = await self._passwords.hash(prepared)
+        scram = await self._scram(prepared)
         async with self._database.transaction() as c:
             domain_id = await domains.lock(c, domain)
             if domain_id is None:
@@ -164,14 +112,14 @@ class Accounts:
                 kind = await addresses.find_kind(c, domain_id, local_part)
                 taken = "exists already" if kind == "account" else "is taken by an alias"
                 raise Refused(f"address {local_part}@{domain} {taken}", "address")
-            account_id = await rows.add(c, domain_id, local_part, password_hash, quota_bytes)
+            account_id = await rows.add(c, domain_id, local_part, password_hash, quota_bytes, scram)
             await mailboxes.create_defaults(c, account_id)
-            return _account(await _existing(c, f"{local_part}@{domain}"))
+            return account_of(await existing(c, f"{local_part}@{domain}"))
 
     async def remove(self, address: str) -> None:
         """Remove an account and all its mail, and its address from the aliases that lead to it."""
         async with self._database.transaction() as c:
-            row = await _existing(c, address)
+            row = await existing(c, address)
             await mailboxes.delete_all(c, row.id)
             await rows.remove(c, row.id)
             await addresses.free(c, row.domain_id, row.local_part, "account")
@@ -179,22 +127,31 @@ class Accounts:
 
     async def set_password(self, address: str, password: str) -> None:
         """From now on only this password is right, on every node."""
-        password_hash = await self._passwords.hash(passwords.acceptable(password))
+        prepared = passwords.acceptable(password)
+        password_hash = await self._passwords.hash(prepared)
+        async with self._database.connection() as c:
+            row = await existing(c, address)
+        verifier = await self._passwords.verifier(prepared, row.scram_salt, row.scram_iterations)
         async with self._database.transaction() as c:
-            row = await _existing(c, address)
-            await rows.set_password(c, row.id, password_hash)
+            # The salt of an account stays: its app passwords share it.
+            await rows.set_password(c, row.id, password_hash, verifier.encoded)
+
+    async def _scram(self, prepared: str) -> ScramRow:
+        salt, iterations = os.urandom(_SALT), self._passwords.iterations
+        verifier = await self._passwords.verifier(prepared, salt, iterations)
+        return ScramRow(salt, iterations, verifier.encoded)
 
     async def set_quota(self, address: str, quota_bytes: int | None) -> None:
         """Bytes the account may keep; None: no limit."""
         _check_quota(quota_bytes)
         async with self._database.transaction() as c:
-            row = await _existing(c, address)
+            row = await existing(c, address)
             await rows.set_quota(c, row.id, quota_bytes)
 
     async def set_active(self, address: str, active: bool) -> None:
         """Suspend an account, which refuses its logins and its mail, or take it up again."""
         async with self._database.transaction() as c:
-            row = await _existing(c, address)
+            row = await existing(c, address)
             await rows.set_state(c, row.id, "active" if active else "suspended")
 
     async def used_bytes(self, account: Account) -> int:
@@ -207,10 +164,21 @@ class Accounts:
     ) -> Sequence[Account]:
         """All accounts, or those of a domain or organization, by domain and local part."""
         async with self._database.connection() as c:
-            return [_account(row) for row in await rows.listing(c, domain, organization)]
+            return [account_of(row) for row in await rows.listing(c, domain, organization)]
 
 
-async def _existing(c: Connection, address: str) -> AccountRow:
+async def find_row(database: Database, address: str) -> AccountRow | None:
+    """The directory's row of exactly this address."""
+    try:
+        local_part, domain = split_key(parse_address(address, smtputf8=True).key)
+    except AddressError:
+        return None
+    async with database.connection() as c:
+        return await rows.find(c, domain, local_part)
+
+
+async def existing(c: Connection, address: str) -> AccountRow:
+    """The row of an account that an operator names. Raises Refused."""
     local_part, domain = local_address(address)
     row = await rows.find(c, domain, local_part)
     if row is None:
@@ -221,16 +189,3 @@ async def _existing(c: Connection, address: str) -> AccountRow:
 def _check_quota(quota_bytes: int | None) -> None:
     if quota_bytes is not None and not 0 < quota_bytes < 2**63:
         raise Refused(f"a quota of {quota_bytes} bytes is not possible", "quota")
-
-
-def _account(row: AccountRow) -> Account:
-    return Account(
-        id=row.id,
-        organization_id=row.organization_id,
-        organization=row.organization,
-        domain_id=row.domain_id,
-        domain=row.domain,
-        address=f"{row.local_part}@{row.domain}",
-        quota_bytes=row.quota_bytes,
-        active=row.state == "active" and row.domain_state.serves,
-    )

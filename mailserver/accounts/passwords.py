@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from mailserver import sasl
 from mailserver.errors import MailError, Refused
+from mailserver.sasl.verifier import ITERATIONS
 
 MIN_LENGTH = 8  # characters, NIST SP 800-63B §5.1.1.1
 MAX_LENGTH = 1024  # octets
@@ -42,7 +44,11 @@ def acceptable(password: str) -> str:
 class Passwords:
     """Hashes and compares, in threads."""
 
-    def __init__(self, hasher: argon2.PasswordHasher | None = None) -> None:
+    def __init__(
+        self, hasher: argon2.PasswordHasher | None = None, *, iterations: int = ITERATIONS
+    ) -> None:
+        """`iterations`: what SCRAM costs with a password that is made from now on."""
+        self.iterations = iterations
         self._hasher = hasher or argon2.PasswordHasher()
         self._threads = ThreadPoolExecutor(
             len(os.sched_getaffinity(0)), thread_name_prefix="argon2"
@@ -53,6 +59,11 @@ class Passwords:
         """A new PHC string."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._hasher.hash, prepared)
+
+    async def verifier(self, prepared: str, salt: bytes, iterations: int) -> sasl.Verifier:
+        """What SCRAM keeps of a password."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, sasl.derive, prepared, salt, iterations)
 
     def comparing(self, password_hash: str, prepared: str) -> "asyncio.Future[bool]":
         """True or False to come; cancel it and it is not begun, if it was not yet."""

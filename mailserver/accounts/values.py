@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from mailserver.storage.directory.accounts import AccountRow
+
 
 @dataclass(slots=True)
 class Account:
@@ -15,6 +17,20 @@ class Account:
     address: str
     quota_bytes: int | None  # None: no limit
     active: bool
+
+
+def account_of(row: AccountRow) -> Account:
+    """What the directory says, without what only a login needs."""
+    return Account(
+        id=row.id,
+        organization_id=row.organization_id,
+        organization=row.organization,
+        domain_id=row.domain_id,
+        domain=row.domain,
+        address=f"{row.local_part}@{row.domain}",
+        quota_bytes=row.quota_bytes,
+        active=row.state == "active" and row.domain_state.serves,
+    )
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import click
 
 from mailserver.errors import Refused, SettingsError, StorageUnavailable
 
-COMMANDS = ("serve", "migrate", "doctor", "org", "domain", "account", "alias", "queue")
+COMMANDS = ("serve", "migrate", "doctor", "org", "domain", "account", "alias", "limits", "queue")
 
 
 class Refusal(click.ClickException):

@@ -12,6 +12,7 @@ import click
 
 from mailserver.accounts import Account, Accounts
 from mailserver.cli import common
+from mailserver.cli.app_password import app_password
 from mailserver.errors import Refused
 from mailserver.settings import Settings
 from mailserver.storage.database import Database
@@ -33,8 +34,8 @@ def _bytes(size: str | None) -> int | None:
 
 
 def _run(work: Callable[[Accounts], Awaitable[T]]) -> T:
-    async def with_accounts(settings: Settings, database: Database) -> T:
-        return await work(Accounts(database, settings.limits))
+    async def with_accounts(_settings: Settings, database: Database) -> T:
+        return await work(Accounts(database))
 
     return common.run(with_accounts)
 
@@ -68,6 +69,9 @@ def _first_line(stream: BinaryIO) -> str:
 @click.group()
 def account() -> None:
     """Accounts: who may log in and has mailboxes."""
+
+
+account.add_command(app_password)
 
 
 @account.command("add")

@@ -8,11 +8,14 @@ is taken up with the same passwords, and what an operator removes later is never
 import os
 import secrets
 import string
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mailserver.accounts import Accounts
+from mailserver.accounts.passwords import Passwords
+from mailserver.accounts.proofs import Proofs
 from mailserver.domains import Domains, Organizations
 from mailserver.processes.doors import Place, reachable
 from mailserver.settings import Settings
@@ -36,10 +39,11 @@ async def logins(settings: Settings, dsn: str) -> list[Login]:
     done, begun = settings.data / "first-run", settings.data / "first-run.new"
     database = await Database.open(dsn, connections=2, timeout=settings.database.timeout)
     try:
-        accounts = Accounts(database, settings.limits)
+        passwords = Passwords()
         if done.exists():
-            kept = _read(done)
-            return [one for one in kept if await accounts.authenticate(one.address, one.password)]
+            proofs = Proofs(database, passwords, settings.limits.credential_cache, time.monotonic)
+            return [one for one in _read(done) if await proofs.password(one.address, one.password)]
+        accounts = Accounts(database, hashing=passwords)
         organizations = Organizations(database)
         if not begun.exists() and await organizations.list():
             return []

@@ -8,6 +8,15 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION public.notify_domain_of_account() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('directory', d.name) FROM account a JOIN domain d ON d.id = a.domain_id
+        WHERE a.id = coalesce(NEW.account_id, OLD.account_id);
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.notify_domain_of_row() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -25,7 +34,12 @@ CREATE TABLE public.account (
     quota_bytes bigint,
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    scram_salt bytea DEFAULT SUBSTRING(sha256(uuid_send(gen_random_uuid())) FROM 1 FOR 16) NOT NULL,
+    scram_iterations integer DEFAULT 60000 NOT NULL,
+    scram_verifier bytea,
     CONSTRAINT account_quota_bytes_check CHECK ((quota_bytes > 0)),
+    CONSTRAINT account_scram_iterations_check CHECK ((scram_iterations >= 4096)),
+    CONSTRAINT account_scram_verifier_check CHECK ((length(scram_verifier) = 64)),
     CONSTRAINT account_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
 );
 
@@ -50,6 +64,28 @@ CREATE TABLE public.address (
     CONSTRAINT address_local_part_check CHECK (((local_part = lower(local_part)) AND ((length(local_part) >= 1) AND (length(local_part) <= 64))))
 );
 
+CREATE TABLE public.app_password (
+    id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    name text NOT NULL,
+    secret_hash bytea NOT NULL,
+    scram_verifier bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used date,
+    CONSTRAINT app_password_name_check CHECK (((length(name) >= 1) AND (length(name) <= 64))),
+    CONSTRAINT app_password_scram_verifier_check CHECK ((length(scram_verifier) = 64)),
+    CONSTRAINT app_password_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+ALTER TABLE public.app_password ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.app_password_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.blob (
     id bigint NOT NULL,
     organization_id bigint NOT NULL,
@@ -59,6 +95,11 @@ CREATE TABLE public.blob (
     object text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT blob_check CHECK (((generation IS NULL) <> (object IS NULL)))
+);
+
+CREATE TABLE public.directory_secret (
+    name text NOT NULL,
+    value bytea NOT NULL
 );
 
 CREATE TABLE public.dkim_key (
@@ -106,6 +147,18 @@ CREATE SEQUENCE public.id_block
     NO MINVALUE
     NO MAXVALUE
     CACHE 1;
+
+CREATE UNLOGGED TABLE public.login_failure (
+    subject text NOT NULL,
+    failures double precision NOT NULL,
+    last_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.login_network (
+    account_id bigint NOT NULL,
+    network text NOT NULL,
+    last_on date NOT NULL
+);
 
 CREATE SEQUENCE public.uid_validity
     START WITH 1
@@ -313,8 +366,20 @@ ALTER TABLE ONLY public.account
 ALTER TABLE ONLY public.address
     ADD CONSTRAINT address_pkey PRIMARY KEY (domain_id, local_part);
 
+ALTER TABLE ONLY public.app_password
+    ADD CONSTRAINT app_password_account_id_name_key UNIQUE (account_id, name);
+
+ALTER TABLE ONLY public.app_password
+    ADD CONSTRAINT app_password_account_id_secret_hash_key UNIQUE (account_id, secret_hash);
+
+ALTER TABLE ONLY public.app_password
+    ADD CONSTRAINT app_password_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.directory_secret
+    ADD CONSTRAINT directory_secret_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.dkim_key
     ADD CONSTRAINT dkim_key_domain_id_selector_key UNIQUE (domain_id, selector);
@@ -327,6 +392,12 @@ ALTER TABLE ONLY public.domain
 
 ALTER TABLE ONLY public.domain
     ADD CONSTRAINT domain_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.login_failure
+    ADD CONSTRAINT login_failure_pkey PRIMARY KEY (subject);
+
+ALTER TABLE ONLY public.login_network
+    ADD CONSTRAINT login_network_pkey PRIMARY KEY (account_id, network);
 
 ALTER TABLE ONLY public.mailbox
     ADD CONSTRAINT mailbox_account_id_name_key UNIQUE (account_id, name);
@@ -401,6 +472,8 @@ CREATE TRIGGER account_changed AFTER INSERT OR DELETE OR UPDATE ON public.accoun
 
 CREATE TRIGGER address_changed AFTER INSERT OR DELETE OR UPDATE ON public.address FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_row();
 
+CREATE TRIGGER app_password_changed AFTER INSERT OR DELETE ON public.app_password FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_account();
+
 CREATE TRIGGER dkim_key_changed AFTER INSERT OR DELETE OR UPDATE ON public.dkim_key FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_row();
 
 CREATE TRIGGER domain_changed AFTER INSERT OR DELETE OR UPDATE ON public.domain FOR EACH ROW EXECUTE FUNCTION public.notify_domain();
@@ -414,11 +487,17 @@ ALTER TABLE ONLY public.account
 ALTER TABLE ONLY public.address
     ADD CONSTRAINT address_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES public.domain(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.app_password
+    ADD CONSTRAINT app_password_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.dkim_key
     ADD CONSTRAINT dkim_key_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES public.domain(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.domain
     ADD CONSTRAINT domain_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organization(id);
+
+ALTER TABLE ONLY public.login_network
+    ADD CONSTRAINT login_network_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.organization
     ADD CONSTRAINT organization_store_id_fkey FOREIGN KEY (store_id) REFERENCES public.store(id);

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mailserver.accounts import Account, Accounts
+from mailserver.accounts import Account, Accounts, Logins
 from mailserver.accounts.passwords import Passwords
 from mailserver.domains import Organizations
 from mailserver.settings import Limits
@@ -30,8 +30,18 @@ def hasher() -> CountingHasher:
 
 
 @pytest.fixture
-def accounts(database: Database, hasher: CountingHasher) -> Accounts:
-    return Accounts(database, Limits(), hashing=Passwords(hasher))
+def passwords(hasher: CountingHasher) -> Passwords:
+    return Passwords(hasher, iterations=4096)
+
+
+@pytest.fixture
+def accounts(database: Database, passwords: Passwords) -> Accounts:
+    return Accounts(database, hashing=passwords)
+
+
+@pytest.fixture
+def logins(database: Database, passwords: Passwords) -> Logins:
+    return Logins(database, Limits(), hashing=passwords)
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from mailserver.accounts import Account, Accounts
+from mailserver.accounts import Account, Accounts, Logins
 from mailserver.domains import Aliases, Domains, Organizations
 from mailserver.errors import Refused
 from mailserver.storage import mailboxes
 from mailserver.storage.database import Database
-from tests.support.accounts import PASSWORD
+from tests.support.accounts import PASSWORD, log_in
 
 
 async def test_a_new_account_has_its_mailboxes_and_its_quota(
@@ -60,7 +60,7 @@ async def test_a_password_that_will_not_do_is_refused_without_being_repeated(
 
 
 async def test_a_removed_account_leaves_no_mailbox_no_address_and_no_alias_behind(
-    database: Database, accounts: Accounts, alice: Account, bob: Account
+    database: Database, accounts: Accounts, logins: Logins, alice: Account, bob: Account
 ) -> None:
     aliases = Aliases(database)
     await aliases.add("both@example.test", ["alice@example.test", "bob@example.test"])
@@ -74,7 +74,7 @@ async def test_a_removed_account_leaves_no_mailbox_no_address_and_no_alias_behin
     assert [(one.address, one.targets) for one in left] == [
         ("both@example.test", ("bob@example.test",))
     ]
-    assert await accounts.authenticate("alice@example.test", PASSWORD) is None
+    assert await log_in(logins, "alice@example.test", PASSWORD) is None
     await accounts.add("alice@example.test", PASSWORD)
 
 

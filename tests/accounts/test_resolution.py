@@ -10,7 +10,6 @@ from mailserver.accounts import Account, Accounts
 from mailserver.accounts.passwords import Passwords
 from mailserver.domains import Aliases, Domains
 from mailserver.mail.addresses import Address
-from mailserver.settings import Limits
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.directory.domains import DomainState
 from mailserver.storage.notifications import DIRECTORY, Listener
@@ -138,7 +137,7 @@ async def test_a_change_reaches_another_process_through_the_listener(
     assert not (await accounts.resolve(carol)).known
     assert accounts.resolve_cached(carol) is not None
 
-    await Accounts(database, Limits(), hashing=Passwords(CountingHasher())).add(
+    await Accounts(database, hashing=Passwords(CountingHasher())).add(
         "carol@example.test", PASSWORD
     )
 
@@ -184,7 +183,7 @@ async def test_an_answer_that_an_invalidation_overtook_is_not_remembered(
     gated = await GatedDatabase.open(dsn, connections=1, timeout=10)
     assert isinstance(gated, GatedDatabase)
     gated.gate, gated.answered = asyncio.Event(), asyncio.Event()
-    reader = Accounts(gated, Limits(), hashing=Passwords(CountingHasher()))
+    reader = Accounts(gated, hashing=Passwords(CountingHasher()))
     address = Address("alice", "example.test")
     asked = asyncio.create_task(reader.resolve(address))
     await gated.answered.wait()

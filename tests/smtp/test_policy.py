@@ -95,8 +95,9 @@ def test_limits() -> None:
     assert policy.framing(10, 10, bare=False) is None
     assert policy.framing(11, 10, bare=False) is replies.TOO_LARGE
     assert policy.framing(11, 10, bare=True) is replies.BARE_IN_DATA
-    assert policy.failed_login(4) is replies.BAD_CREDENTIALS
-    assert policy.failed_login(5) is replies.TOO_MANY_LOGINS
+    assert policy.failed_login(4, limited=False) is replies.BAD_CREDENTIALS
+    assert policy.failed_login(4, limited=True) is replies.LOGINS_LIMITED
+    assert policy.failed_login(5, limited=True) is replies.TOO_MANY_LOGINS
     assert policy.authors([]) is None
     assert policy.authors([True, False]) is replies.NOT_YOUR_FROM
     assert policy.authors(None) is replies.BAD_FROM

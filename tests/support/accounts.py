@@ -6,7 +6,7 @@ from typing import Literal
 
 import argon2
 
-from mailserver.accounts import Resolution
+from mailserver.accounts import Account, LoginFailed, Logins, Origin, Resolution
 
 PASSWORD = "correct horse"
 
@@ -36,6 +36,18 @@ class CountingHasher(argon2.PasswordHasher):
         finally:
             with self._lock:
                 self.at_once -= 1
+
+
+async def log_in(
+    logins: Logins, name: str, password: str, client: str = "127.0.0.1"
+) -> Account | None:
+    """The account, None when the credentials are wrong. Raises LoginFailed when it is limited."""
+    try:
+        return await logins.login(Origin(client, "imaps"), name, password)
+    except LoginFailed as failure:
+        if failure.limited:
+            raise
+        return None
 
 
 def addresses(resolution: Resolution) -> list[str]:

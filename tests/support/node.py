@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from mailserver import certificates
+from mailserver import certificates, sasl
 from mailserver.node import Node
 from mailserver.settings import Limits, Settings
 from mailserver.storage import mailboxes, messages
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.directory import accounts, addresses, domains, organizations
+from mailserver.storage.directory.accounts import ScramRow
 from mailserver.storage.directory.domains import DomainState
 
 ORGANIZATION = "demo"
@@ -27,6 +28,12 @@ _HASHES = {
     "$omC45mQIDatWxVWsRaNw39czXy3/7rqc/KXvLis0EP0",
     BOB: "$argon2id$v=19$m=65536,t=3,p=4$/kNkb5v8cjMhuSAGRcpKRA"
     "$DwJCHwK2PRDoXyaJtIOpiZ50z50CHRVmytHq3vROwmU",
+}
+# Their SCRAM verifiers, with the fewest iterations that are allowed.
+_SALT, _ITERATIONS = b"0123456789abcdef", 4096
+_SCRAM = {
+    address: ScramRow(_SALT, _ITERATIONS, sasl.derive(password, _SALT, _ITERATIONS).encoded)
+    for address, password in PASSWORDS.items()
 }
 
 
@@ -75,8 +82,10 @@ async def add_account(
     domain_id = await domains.lock(c, domain)
     assert domain_id is not None
     assert await addresses.claim(c, domain_id, local_part, "account")
-    password_hash = _HASHES.get(address, _HASHES[like])
-    account_id = await accounts.add(c, domain_id, local_part, password_hash, quota_bytes)
+    owner = address if address in PASSWORDS else like
+    account_id = await accounts.add(
+        c, domain_id, local_part, _HASHES[owner], quota_bytes, _SCRAM[owner]
+    )
     await mailboxes.create_defaults(c, account_id)
     return account_id
 

@@ -9,7 +9,11 @@ from mailserver.storage.directory.domains import DomainState
 
 @dataclass(slots=True)
 class AccountRow:
-    """One account as the directory has it; `password_hash` is a PHC string."""
+    """One account as the directory has it.
+
+    `password_hash` is a PHC string, `scram_verifier` StoredKey and ServerKey together, None until
+    they are made at the next login.
+    """
 
     id: int
     local_part: str
@@ -22,12 +26,24 @@ class AccountRow:
     state: str  # "active" or "suspended"
     created_at: datetime
     password_hash: str = field(repr=False)
+    scram_salt: bytes = field(repr=False)
+    scram_iterations: int
+    scram_verifier: bytes | None = field(repr=False)
+
+
+@dataclass(slots=True)
+class ScramRow:
+    """What SCRAM needs of a new account."""
+
+    salt: bytes
+    iterations: int
+    verifier: bytes = field(repr=False)
 
 
 _SELECT = """
     SELECT a.id, a.local_part, a.domain_id, d.name AS domain, d.state AS domain_state,
            d.organization_id, o.name AS organization, a.quota_bytes, a.state, a.created_at,
-           a.password_hash
+           a.password_hash, a.scram_salt, a.scram_iterations, a.scram_verifier
       FROM account a
       JOIN domain d ON d.id = a.domain_id
       JOIN organization o ON o.id = d.organization_id
@@ -41,9 +57,17 @@ def _account(row: Record) -> AccountRow:
 
 
 async def add(
-    c: Connection, domain_id: int, local_part: str, password_hash: str, quota_bytes: int | None
+    c: Connection,
+    domain_id: int,
+    local_part: str,
+    password_hash: str,
+    quota_bytes: int | None,
+    scram: ScramRow | None = None,
 ) -> int:
-    """The new account's id; its address row is there already."""
+    """The new account's id; its address row is there already.
+
+    Without `scram` the account gets a salt, and the rest at its first login by password.
+    """
     value = await c.fetchval(
         "INSERT INTO account (domain_id, local_part, password_hash, quota_bytes)"
         " VALUES ($1, $2, $3, $4) RETURNING id",
@@ -52,6 +76,15 @@ async def add(
         password_hash,
         quota_bytes,
     )
+    if scram is not None:
+        await c.execute(
+            "UPDATE account SET scram_salt = $2, scram_iterations = $3, scram_verifier = $4"
+            " WHERE id = $1",
+            value,
+            scram.salt,
+            scram.iterations,
+            scram.verifier,
+        )
     return int(value)
 
 
@@ -79,19 +112,28 @@ async def ids(c: Connection, domain_id: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def set_password(c: Connection, account_id: int, password_hash: str) -> None:
+async def set_password(
+    c: Connection, account_id: int, password_hash: str, scram_verifier: bytes
+) -> None:
     await c.execute(
-        "UPDATE account SET password_hash = $2 WHERE id = $1", account_id, password_hash
+        "UPDATE account SET password_hash = $2, scram_verifier = $3 WHERE id = $1",
+        account_id,
+        password_hash,
+        scram_verifier,
     )
 
 
-async def rehash(c: Connection, account_id: int, old: str, new: str) -> None:
-    """Replace a hash by one of the same password, unless the password was changed meanwhile."""
+async def renew(
+    c: Connection, account_id: int, old_hash: str, password_hash: str, scram_verifier: bytes
+) -> None:
+    """Replace what is kept of a password, unless the password was changed meanwhile."""
     await c.execute(
-        "UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+        "UPDATE account SET password_hash = $3, scram_verifier = $4"
+        " WHERE id = $1 AND password_hash = $2",
         account_id,
-        old,
-        new,
+        old_hash,
+        password_hash,
+        scram_verifier,
     )
 
 
