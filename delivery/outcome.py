@@ -58,6 +58,7 @@ class Failure(Enum):
     )
     UNKNOWN_MAILBOX = (State.BOUNCED, Category.INVALID_RECIPIENT, "5.1.1", "no such mailbox")
     SUSPENDED = (State.BOUNCED, Category.INACTIVE, "5.2.1", "the mailbox is disabled")
+    POSTING = (State.BOUNCED, Category.POLICY, "5.7.2", "the sender may not post to the group")
     OVER_QUOTA = (State.DEFERRED, Category.QUOTA, "4.2.2", "the mailbox is full")
     DNS = (State.DEFERRED, Category.DNS, "4.4.3", "the DNS gave no answer")
     NO_ANSWER = (State.DEFERRED, Category.NETWORK, "4.4.1", "no mail host of the domain answers")

@@ -9,6 +9,7 @@ from pathlib import Path
 from mailserver.dns import Problem, Resolver, split_host_port
 from mailserver.errors import SettingsError, StorageUnavailable
 from mailserver.keys import certificate_facts
+from mailserver.mail.addresses import AddressError, parse_address
 from mailserver.mail.networks import networks
 from mailserver.objects import ObjectStore
 from mailserver.settings import Settings
@@ -42,6 +43,11 @@ def check_values(settings: Settings) -> None:
             raise SettingsError(f"{key}: {error}") from None
     if settings.listen.lmtp == 25:
         raise SettingsError("listen.lmtp: RFC 2033 §5: LMTP must not be used on port 25")
+    if settings.addresses.postmaster:
+        try:
+            parse_address(settings.addresses.postmaster, smtputf8=True)
+        except AddressError as error:
+            raise SettingsError(f"addresses.postmaster: {error}") from None
     try:
         Resolver(settings.delivery.resolver)
     except ValueError as error:

@@ -9,7 +9,7 @@ from mailserver.errors import StorageUnavailable
 from mailserver.logs import logger
 from mailserver.node import Node
 from mailserver.storage import retention
-from mailserver.storage.directory import login_failures, login_networks
+from mailserver.storage.directory import login_failures, login_networks, replaced_senders
 from mailserver.storage.folding import fold_one
 from mailserver.storage.retention import Swept
 from mailserver.storage.singleton import singleton
@@ -37,6 +37,10 @@ async def sweep(node: Node, now: datetime) -> int:
     """One pass of retention as of `now`; gives how many messages went."""
     expunged = now - timedelta(seconds=node.settings.retention.expunged)
     finished = now - timedelta(seconds=node.settings.delivery.keep_finished)
+    # A bounce may come as long after the last mail as its sender's address is good for.
+    await replaced_senders.sweep(
+        node.database, now - timedelta(seconds=node.settings.addresses.srs_lifetime)
+    )
     total = 0
     for step, moment in (
         (retention.sweep_messages, expunged),

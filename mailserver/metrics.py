@@ -63,6 +63,11 @@ DELIVERY_REPORTS = Counter(
     "Recipients whose sender was told, by action (failed, delayed, delivered, relayed, expanded)",
     ["action"],
 )
+REWRITTEN_SENDERS = Counter(
+    "srs_recipients_total",
+    "Recipients that stand for the sender of forwarded mail, by result (accepted, refused)",
+    ["result"],
+)
 INGEST_COMMIT_SECONDS = Histogram(
     "ingest_commit_seconds",
     "Time of one group commit, from taking its batch to durable",

@@ -91,7 +91,7 @@ class Node:
         listener = Listener(database.dsn)
         changes = MailboxChanges()
         passwords = Passwords()
-        accounts = Accounts(database, hashing=passwords)
+        accounts = Accounts(database, settings.addresses, hashing=passwords)
         issuer = open_issuer(settings.auth.oauth)
         logins = Logins(database, settings.limits, hashing=passwords, issuer=issuer)
         domains = Domains(database)

@@ -129,6 +129,15 @@ class Delivery(_Section, frozen=True):
     keep_finished: Seconds = 7 * 86400.0  # how long outcomes can be looked up
 
 
+class Addresses(_Section, frozen=True):
+    """Where addresses lead."""
+
+    separator: Annotated[str, msgspec.Meta(pattern="^[+=_.~-]?$")] = "+"  # user+detail; "": none
+    postmaster: str = ""  # answers for domains whose organization names nobody
+    trust_envelope_sender: bool = False  # of port 25, when a group asks who posts
+    srs_lifetime: Annotated[float, msgspec.Meta(ge=86400, le=1000 * 86400)] = 21 * 86400.0
+
+
 class Retention(_Section, frozen=True):
     """How long what nobody sees any more is kept."""
 
@@ -183,6 +192,7 @@ class Settings(_Section, frozen=True):
     submission: Submission = Submission()
     imap: Imap = Imap()
     delivery: Delivery = Delivery()
+    addresses: Addresses = Addresses()
     retention: Retention = Retention()
     limits: Limits = Limits()
     auth: Auth = Auth()

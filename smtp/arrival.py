@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailserver.accounts import Account
 from mailserver.ingest import Arrival, Outbound, Placement
 from mailserver.mail.addresses import Address
-from mailserver.mail.terms import Asked
+from mailserver.mail.lists import is_from_list, list_fields
+from mailserver.mail.terms import Asked, Terms
 from mailserver.mail.trace import (
     delivered_to_field,
     protocol_keyword,
     received_field,
     return_path_field,
 )
-from smtp.recipients import Destinations
+from smtp.recipients import Destinations, GroupMail
 from smtp.requests import along, asked_of, reported
 from smtp.transaction import Transaction
 
@@ -63,6 +65,10 @@ class Prefix:
             )
         )
 
+    def listed(self, fields: bytes) -> "Prefix":
+        """The same for a group's mail, which has `fields` of its own."""
+        return Prefix(self.received, self.verdict, self.completion + fields)
+
     def forwarded(self, alias: Address) -> bytes:
         """For an address elsewhere that `alias` leads to; Delivered-To shows a loop (RFC 9228)."""
         return delivered_to_field(alias) + self.verdict + self.received + self.completion
@@ -82,19 +88,14 @@ def arrival(
         )
     reverse_path = transaction.envelope.mail.reverse_path
     placements = [
-        Placement(
-            account_id=account.id,
-            organization_id=account.organization_id,
-            mailbox_id=None,
-            prefix=prefix.delivered(reverse_path, recipient),
-            internal_date=transaction.now,
-        )
+        _placement(transaction, account, prefix.delivered(reverse_path, recipient))
         for account, recipient in found.accounts
     ]
     outbound = [
         _outbound(
             transaction,
             organization_id=forward.organization_id,
+            sender=forward.sender,
             recipients=forward.addresses,
             prefix=prefix.forwarded(forward.alias),
             expires_at=expires_at,
@@ -104,25 +105,28 @@ def arrival(
     ]
     account = transaction.client.account
     if found.elsewhere and account is not None:
-        relayed = _outbound(
-            transaction,
-            organization_id=account.organization_id,
-            recipients=found.elsewhere,
-            prefix=prefix.relayed(),
-            expires_at=expires_at,
-            asked=asked_of(transaction.envelope),
+        outbound.append(
+            _outbound(
+                transaction,
+                organization_id=account.organization_id,
+                recipients=found.elsewhere,
+                prefix=prefix.relayed(),
+                expires_at=expires_at,
+                asked=asked_of(transaction.envelope),
+            )
         )
-        relayed.account_id = account.id
-        outbound.append(relayed)
     outbound += _reports(transaction, prefix, expires_at)
-    return Arrival(transaction.message.content, placements, outbound)
+    result = Arrival(transaction.message.content, placements, outbound)
+    for mail in found.groups:
+        _post(transaction, mail, prefix, expires_at, result)
+    return result
 
 
 def _held(transaction: Transaction, prefix: Prefix, expires_at: datetime) -> Outbound:
     """Everybody in the queue, local ones too: none gets it before its time (RFC 4865 §4.2)."""
     account = transaction.client.account
     assert account is not None  # smtp/terms.py grants it on submission only
-    held = _outbound(
+    return _outbound(
         transaction,
         organization_id=account.organization_id,
         recipients=list(dict.fromkeys(str(r.address) for r in transaction.envelope.recipients)),
@@ -130,8 +134,6 @@ def _held(transaction: Transaction, prefix: Prefix, expires_at: datetime) -> Out
         expires_at=expires_at,
         asked=asked_of(transaction.envelope),
     )
-    held.account_id = account.id
-    return held
 
 
 def _reports(transaction: Transaction, prefix: Prefix, expires_at: datetime) -> Iterator[Outbound]:
@@ -150,6 +152,47 @@ def _reports(transaction: Transaction, prefix: Prefix, expires_at: datetime) -> 
         )
 
 
+def _post(
+    transaction: Transaction,
+    mail: GroupMail,
+    prefix: Prefix,
+    expires_at: datetime,
+    arrival: Arrival,
+) -> None:
+    """Add a group's copies: what they bring back goes to its owners (RFC 5321 §3.9.2)."""
+    group = mail.group
+    if not is_from_list(transaction.header.raw):
+        prefix = prefix.listed(list_fields(group.mailbox, closed=group.closed))
+    # What has no sender is a report, and reports on reports there are none.
+    owner = group.owner if transaction.envelope.sender else None
+    arrival.placements += [
+        _placement(transaction, member, prefix.delivered(owner, mail.recipient))
+        for member in mail.accounts
+    ]
+    if mail.addresses:
+        outbound = _outbound(
+            transaction,
+            organization_id=group.organization_id,
+            sender=str(owner or ""),
+            recipients=mail.addresses,
+            prefix=prefix.forwarded(mail.recipient),
+            expires_at=expires_at,
+        )
+        # RFC 3461 §5.2.7.1: the copies of a list are messages of its own.
+        outbound.terms = Terms(require_tls=outbound.terms.require_tls)
+        arrival.outbound.append(outbound)
+
+
+def _placement(transaction: Transaction, account: Account, prefix: bytes) -> Placement:
+    return Placement(
+        account_id=account.id,
+        organization_id=account.organization_id,
+        mailbox_id=None,
+        prefix=prefix,
+        internal_date=transaction.now,
+    )
+
+
 def _outbound(
     transaction: Transaction,
     *,
@@ -157,12 +200,15 @@ def _outbound(
     recipients: list[str],
     prefix: bytes,
     expires_at: datetime,
-    asked: Mapping[str, Asked] | None,
+    sender: str | None = None,
+    asked: Mapping[str, Asked] | None = None,
 ) -> Outbound:
+    """`sender` None: the reverse path that it came with."""
+    account = transaction.client.account
     return Outbound(
         organization_id=organization_id,
-        account_id=None,
-        sender=transaction.envelope.sender,
+        account_id=account.id if account else None,
+        sender=transaction.envelope.sender if sender is None else sender,
         recipients=tuple(recipients),
         prefix=prefix,
         expires_at=expires_at,

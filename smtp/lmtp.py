@@ -52,7 +52,7 @@ class Lmtp(Inbound):
         return [full or reply for full in rooms]
 
     async def _room(self, recipient: Recipient, size: int) -> Reply | None:
-        accounts = recipient.resolution.accounts
+        accounts = recipient.resolution.must_have_room
         return policy.room([await self.ingest.has_room(account, size) for account in accounts])
 
 

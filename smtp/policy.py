@@ -97,6 +97,13 @@ def recipient(resolution: Resolution, *, relaying: bool) -> Reply | None:
     return None if resolution.known else replies.UNKNOWN_MAILBOX
 
 
+def needs_asking(resolution: Resolution) -> bool:
+    """True when RCPT depends on what changes with every message: room, and who posts."""
+    if resolution.groups:
+        return True
+    return any(account.quota_bytes is not None for account in resolution.accounts)
+
+
 def room(has_room: list[bool]) -> Reply | None:
     """A recipient is full when one of the accounts it leads to is."""
     return None if all(has_room) else replies.MAILBOX_FULL

@@ -1,12 +1,12 @@
 """The envelope of one transaction, and who gets the message in the end.
 
-Invariants: an account reached twice gets one copy, an address elsewhere one mail; the recipients
-keep the order in which they were named.
+Invariants: an account reached twice gets one copy, an address elsewhere one mail, and who is named
+gets it as named rather than by a group; the recipients keep the order in which they were named.
 """
 
 from dataclasses import dataclass, field
 
-from mailserver.accounts import Account, Resolution
+from mailserver.accounts import Account, Group, Resolution
 from mailserver.mail.addresses import Address
 from mailserver.mail.terms import (
     NO_TERMS,
@@ -31,9 +31,9 @@ class Recipient:
     def settled(self) -> tuple[Action | None, Asked]:
         """What becomes of it here, for its sender, and what goes on with its forwards."""
         places = self.resolution
-        return redistributed(
-            self.asked, mailboxes=len(places.accounts), forwards=len(places.forwards)
-        )
+        # RFC 3461 §5.2.7.1: to reach a group is to be delivered, whatever becomes of its copies.
+        mailboxes = len(places.accounts) + len(places.groups)
+        return redistributed(self.asked, mailboxes=mailboxes, forwards=len(places.forwards))
 
 
 @dataclass(slots=True)
@@ -64,6 +64,17 @@ class Forward:
     organization_id: int
     addresses: list[str]
     asked: Asked = NOTHING_ASKED  # what goes along
+    sender: str = ""  # the reverse path it goes on with
+
+
+@dataclass(slots=True)
+class GroupMail:
+    """Whom a group reaches that nothing before it does; `recipient` is how it was named."""
+
+    group: Group
+    recipient: Address
+    accounts: list[Account]
+    addresses: list[str]
 
 
 @dataclass(slots=True)
@@ -73,6 +84,12 @@ class Destinations:
     accounts: list[tuple[Account, Address]]  # an account, and the address that reached it first
     forwards: list[Forward]
     elsewhere: list[str]  # recipients that are not ours
+    groups: list[GroupMail] = field(default_factory=list)
+
+    @property
+    def others(self) -> bool:
+        """True when it goes to more than the accounts that were named."""
+        return bool(self.forwards or self.elsewhere or self.groups)
 
 
 def destinations(envelope: Envelope) -> Destinations:
@@ -95,7 +112,25 @@ def destinations(envelope: Envelope) -> Destinations:
                         recipient.address, resolution.organization_id, new, recipient.settled[1]
                     )
                 )
-    return Destinations(list(accounts.values()), forwards, elsewhere)
+    reached = set(accounts)
+    groups = [
+        GroupMail(
+            group,
+            recipient.address,
+            [account for account in group.accounts if _added(account.id, reached)],
+            [address for address in group.forwards if _first(address, seen)],
+        )
+        for recipient in envelope.recipients
+        for group in recipient.resolution.groups
+    ]
+    return Destinations(list(accounts.values()), forwards, elsewhere, groups)
+
+
+def _added(account_id: int, reached: set[int]) -> bool:
+    if account_id in reached:
+        return False
+    reached.add(account_id)
+    return True
 
 
 def _first(address: str, seen: set[str]) -> bool:

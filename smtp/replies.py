@@ -102,6 +102,8 @@ TOO_MANY_TRANSACTIONS = Reply(421, "4.7.0", "Too many messages in this session, 
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
 UNKNOWN_MAILBOX = Reply(550, "5.1.1", "No such mailbox here")
 RELAY_DENIED = Reply(550, "5.7.1", "Relaying denied")
+# RFC 3463 §3.8, X.7.2: the sender is not authorized to send to the mailing list.
+POSTING_DENIED = Reply(550, "5.7.2", "You may not post to this group")
 ACCOUNT_SUSPENDED = Reply(550, "5.2.1", "Mailbox is disabled")
 MAILBOX_FULL = Reply(452, "4.2.2", "Mailbox is full")
 NOT_YOUR_ADDRESS = Reply(553, "5.7.1", "Sender address does not belong to this account")

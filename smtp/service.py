@@ -19,7 +19,8 @@ from mailserver import metrics
 from mailserver.accounts import Accounts
 from mailserver.ingest import Arrival, Ingest, Receipt
 from mailserver.logs import logger
-from mailserver.mail.addresses import Address
+from mailserver.mail.addresses import Address, parse_address
+from mailserver.mail.srs import is_rewritten
 from mailserver.mail.terms import Asked, Terms
 from mailserver.objects import MessageBuffer
 from mailserver.settings import Settings
@@ -145,10 +146,10 @@ class Service(ABC):
             return reply
         address = rcpt.forward_path
         if address is None:
-            return partial(self._postmaster, envelope, rcpt.asked)
+            return partial(self._postmaster, client, envelope, rcpt.asked)
         resolution = self.accounts.resolve_cached(address)
-        if resolution is None or any(a.quota_bytes is not None for a in resolution.accounts):
-            return partial(self._recipient, envelope, address, rcpt.asked)
+        if resolution is None or policy.needs_asking(resolution):
+            return partial(self._recipient, client, envelope, address, rcpt.asked)
         return self._add(envelope, Recipient(address, resolution, rcpt.asked))
 
     def terms(self, stage: Stage, options: Options) -> Terms | Reply:
@@ -208,6 +209,7 @@ class Service(ABC):
         found = destinations(transaction.envelope)
         if not await self._fits(transaction, found):
             return replies.MAILBOX_FULL
+        await self._readdress(transaction, found)
         hold = transaction.envelope.terms.hold
         released_at = hold.until if hold else transaction.now
         expires_at = released_at + timedelta(seconds=self.settings.delivery.lifetime)
@@ -225,20 +227,32 @@ class Service(ABC):
             reply=str(reply),
         )
 
-    async def _recipient(self, envelope: Envelope, address: Address, asked: Asked) -> Reply:
+    async def _recipient(
+        self, client: Client, envelope: Envelope, address: Address, asked: Asked
+    ) -> Reply:
         resolution = await self.accounts.resolve(address)
+        if resolution.local and is_rewritten(address.local):
+            result = "accepted" if resolution.known else "refused"
+            metrics.REWRITTEN_SENDERS.labels(result).inc()
+        for group in resolution.groups:
+            sender = envelope.mail.reverse_path
+            if not await self.accounts.may_post(group, client.account, sender):
+                return replies.POSTING_DENIED
         size = envelope.mail.size
-        rooms = [await self.ingest.has_room(account, size) for account in resolution.accounts]
+        rooms = [await self.ingest.has_room(one, size) for one in resolution.must_have_room]
         return policy.room(rooms) or self._add(envelope, Recipient(address, resolution, asked))
 
-    async def _postmaster(self, envelope: Envelope, asked: Asked) -> Reply:
+    async def _postmaster(self, client: Client, envelope: Envelope, asked: Asked) -> Reply:
         """RFC 5321 §4.5.1: `<Postmaster>` without domain is that of this host."""
         host = self.settings.hostname
-        address = Address("postmaster", host)
-        if not (await self.accounts.resolve(address)).known:
-            # A host is usually in the domain it serves.
-            address = Address("postmaster", host.partition(".")[2] or host)
-        return await self._recipient(envelope, address, asked)
+        # A host is usually in the domain it serves.
+        own = [Address("postmaster", domain) for domain in (host, host.partition(".")[2]) if domain]
+        for address in own:
+            if (await self.accounts.resolve(address)).known:
+                return await self._recipient(client, envelope, address, asked)
+        configured = self.settings.addresses.postmaster
+        address = parse_address(configured, smtputf8=True) if configured else own[-1]
+        return await self._recipient(client, envelope, address, asked)
 
     def _add(self, envelope: Envelope, recipient: Recipient) -> Reply:
         refusal = policy.recipient(recipient.resolution, relaying=self.rules.login)
@@ -255,12 +269,34 @@ class Service(ABC):
         the others alone.
         """
         size = len(transaction.message.content)
-        if size <= transaction.envelope.mail.size or found.forwards or found.elsewhere:
+        if size <= transaction.envelope.mail.size or found.others:
+            return True
+        if any(one.resolution.role for one in transaction.envelope.recipients):
             return True
         for account, _ in found.accounts:
             if await self.ingest.has_room(account, size):
                 return True
         return False
+
+    async def _readdress(self, transaction: Transaction, found: Destinations) -> None:
+        """Give what goes elsewhere for others a sender whose bounces come back by us."""
+        sender = transaction.envelope.sender
+        for forward in found.forwards:
+            # A user's own sender is in a domain that publishes us already.
+            forward.sender = (
+                sender
+                if transaction.client.account
+                else await self.accounts.forwarding.sender(sender, forward.alias.domain)
+            )
+        for mail in found.groups:
+            full = [
+                member
+                for member in mail.accounts
+                if not await self.ingest.has_room(member, len(transaction.message.content))
+            ]
+            # They get it by the queue when there is room again, or the owners hear of it.
+            mail.accounts = [member for member in mail.accounts if member not in full]
+            mail.addresses += [member.address for member in full]
 
     def evidence(self, header: Header, *, passed_here: bool) -> Evidence:
         return Evidence(header.hops, self.settings.smtp.max_hops, passed_here)

@@ -1,7 +1,7 @@
 """Submission (RFC 6409) on 587 and 465: our users' mail, to anywhere."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 

@@ -6,20 +6,27 @@ that such a telling overtook is never cached.
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from mailserver.accounts import passwords
-from mailserver.accounts.expansion import Expansion, expand
+from mailserver.accounts.forwarding import Forwarding
 from mailserver.accounts.passwords import Passwords
-from mailserver.accounts.values import ELSEWHERE, Account, Resolution, account_of
+from mailserver.accounts.posting import may_post
+from mailserver.accounts.resolving import expanded
+from mailserver.accounts.values import ELSEWHERE, Account, Group, Resolution, account_of
 from mailserver.errors import Refused
 from mailserver.mail.addresses import Address, AddressError, parse_address
+from mailserver.mail.srs import is_rewritten
+from mailserver.settings import Addresses
 from mailserver.storage import mailboxes
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.directory import accounts as rows
-from mailserver.storage.directory import addresses, domains
+from mailserver.storage.directory import addresses
 from mailserver.storage.directory.accounts import AccountRow, ScramRow
 from mailserver.storage.directory.cache import DirectoryCache
-from mailserver.storage.directory.spelling import local_address, question, split_key
+from mailserver.storage.directory.entries import Posting
+from mailserver.storage.directory.holding import held, taken
+from mailserver.storage.directory.spelling import local_address, split_key
 
 MAX_KNOWN = 50_000  # resolutions remembered that lead somewhere
 # Kept apart and few, so that guessing at addresses drives out no resolution that is of use.
@@ -30,8 +37,16 @@ _SALT = 16  # bytes, of SCRAM
 class Accounts:
     """One process's view of all accounts."""
 
-    def __init__(self, database: Database, *, hashing: Passwords | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rules: Addresses | None = None,
+        *,
+        hashing: Passwords | None = None,
+    ) -> None:
         self._database = database
+        self._rules = rules or Addresses()
+        self.forwarding = Forwarding(database, self._rules.srs_lifetime)
         self._passwords = hashing or Passwords()
         self._known: DirectoryCache[Resolution] = DirectoryCache(MAX_KNOWN)
         self._unknown: DirectoryCache[Resolution] = DirectoryCache(MAX_UNKNOWN)
@@ -41,6 +56,7 @@ class Accounts:
         """Forget what was made from `domain`, a name as told on channel "directory"; "": all."""
         for cache in (self._known, self._unknown, self._elsewhere):
             cache.invalidate(domain)
+        self.forwarding.invalidate(domain)
 
     async def find(self, address: str) -> Account | None:
         """The account of exactly this address, suspended or not."""
@@ -57,7 +73,8 @@ class Accounts:
         )
 
     async def resolve(self, address: Address) -> Resolution:
-        """Where the address leads: aliases followed, sub-addressing and catch-all applied.
+        """Where the address leads: aliases and groups followed, sub-addressing, catch-all and
+        rewritten senders understood.
 
         Raises StorageUnavailable, and MailError (451 4.3.5) when aliases go too far.
         """
@@ -65,8 +82,12 @@ class Accounts:
             return remembered
         key = address.key
         generation = self._known.generation
-        expansion = await self._expand(key)
+        async with self._database.connection() as c:
+            unwrap = partial(self.forwarding.unwrap, c)
+            expansion = await expanded(c, key, str(address), self._rules, unwrap)
         resolution = expansion.resolution
+        if is_rewritten(key) and resolution.local:
+            return resolution  # of an age that ends
         if not resolution.local:
             cache, key = self._elsewhere, split_key(key)[1]
             # One shared value: a server sends to very many domains that are not its own.
@@ -76,22 +97,31 @@ class Accounts:
         cache.put(key, resolution, expansion.domains, generation=generation)
         return resolution
 
-    async def _expand(self, key: str) -> Expansion:
-        expanding = expand(key)
-        asked = next(expanding)
-        async with self._database.connection() as c:
-            while True:
-                found = await addresses.look_up(c, map(question, asked))
-                try:
-                    asked = expanding.send(found)
-                except StopIteration as end:
-                    expansion: Expansion = end.value
-                    return expansion
-
     async def owns(self, account: Account, address: Address) -> bool:
         """True when this account may send as the address: mail to it reaches the account."""
         resolution = await self.resolve(address)
         return any(one.id == account.id for one in resolution.accounts)
+
+    async def may_post(self, group: Group, account: Account | None, sender: Address | None) -> bool:
+        """May mail go to the group? `account`: who is known to send it; `sender`: the reverse path.
+
+        Without an account the reverse path is what anybody can write: it counts only where the
+        settings say so.
+        """
+        if group.posting is Posting.ANYONE:
+            return True
+        accounts: tuple[Account, ...] = (account,) if account else ()
+        believed = ""
+        if account is None and sender is not None and self._rules.trust_envelope_sender:
+            accounts, believed = (await self.resolve(sender)).accounts, sender.key
+        return may_post(
+            group.posting,
+            group.organization_id,
+            accounts,
+            believed,
+            await self.resolve(group.mailbox),
+            await self.resolve(group.owner),
+        )
 
     # ── what operators do ───────────────────────────────────────────────────────────────────
 
@@ -103,15 +133,11 @@ class Accounts:
         password_hash = await self._passwords.hash(prepared)
         scram = await self._scram(prepared)
         async with self._database.transaction() as c:
-            domain_id = await domains.lock(c, domain)
-            if domain_id is None:
-                raise Refused(f"domain {domain} does not exist", "address")
+            domain_id = await held(c, domain)
             if local_part == addresses.CATCH_ALL:
                 raise Refused(f"{address} is the catch-all: it can be an alias only", "address")
             if not await addresses.claim(c, domain_id, local_part, "account"):
-                kind = await addresses.find_kind(c, domain_id, local_part)
-                taken = "exists already" if kind == "account" else "is taken by an alias"
-                raise Refused(f"address {local_part}@{domain} {taken}", "address")
+                raise await taken(c, domain_id, local_part, domain, "account")
             account_id = await rows.add(c, domain_id, local_part, password_hash, quota_bytes, scram)
             await mailboxes.create_defaults(c, account_id)
             return account_of(await existing(c, f"{local_part}@{domain}"))

@@ -10,7 +10,10 @@ import click
 
 from mailserver.errors import Refused, SettingsError, StorageUnavailable
 
-COMMANDS = ("serve", "migrate", "doctor", "org", "domain", "account", "alias", "limits", "queue")
+COMMANDS = (
+    *("serve", "migrate", "doctor"),
+    *("org", "domain", "account", "alias", "group", "limits", "secret", "queue"),
+)
 
 
 class Refusal(click.ClickException):

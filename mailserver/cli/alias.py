@@ -18,7 +18,9 @@ def alias() -> None:
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 def add(address: str, targets: tuple[str, ...]) -> None:
     """Make an alias; each TARGET is an address here, which must exist, or elsewhere."""
-    made = common.run(lambda _, database: Aliases(database).add(address, targets))
+    made = common.run(
+        lambda settings, database: Aliases(database, settings.addresses).add(address, targets)
+    )
     click.echo(f"alias {made.address} added")
 
 
@@ -43,6 +45,6 @@ def show(address: str, as_json: bool) -> None:
 @alias.command("remove")
 @click.argument("address")
 def remove(address: str) -> None:
-    """Remove an alias, and its address from the aliases that lead to it."""
+    """Remove an alias, and its address from the aliases and groups that lead to it."""
     common.run(lambda _, database: Aliases(database).remove(address))
     click.echo(f"alias {address} removed")

@@ -26,7 +26,7 @@ def add(name: str) -> None:
 def list_(as_json: bool) -> None:
     """All organizations."""
     found = common.run(lambda _, database: Organizations(database).list())
-    columns = ["name", "domains", "accounts", "store", "created_at"]
+    columns = ["name", "domains", "accounts", "contact", "store", "created_at"]
     common.show([asdict(one) for one in found], columns, as_json=as_json)
 
 
@@ -37,6 +37,20 @@ def show(name: str, as_json: bool) -> None:
     """One organization."""
     found = common.run(lambda _, database: Organizations(database).find(name))
     common.show_one(asdict(found), as_json=as_json)
+
+
+@org.command("contact")
+@click.argument("name")
+@click.argument("address", metavar="ADDRESS|none")
+def contact(name: str, address: str) -> None:
+    """Say who gets mail to postmaster and abuse of its domains where these have neither."""
+    chosen = None if address == "none" else address
+    common.run(
+        lambda settings, database: Organizations(database, settings.addresses).set_contact(
+            name, chosen
+        )
+    )
+    click.echo(f"contact of {name} set to {address}")
 
 
 @org.command("remove")

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Sequence
 
+from mailserver.domains.targets import checked
 from mailserver.errors import Refused
+from mailserver.settings import Addresses
 from mailserver.storage.database import Database
 from mailserver.storage.directory import organizations
 from mailserver.storage.directory.organizations import Organization
+from mailserver.storage.directory.spelling import kept_address
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -14,8 +17,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 class Organizations:
     """What operators do to organizations; every refusal is a Refused that names the thing."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: Addresses | None = None) -> None:
         self._database = database
+        self._rules = rules or Addresses()
 
     async def add(self, name: str) -> Organization:
         if not _NAME.fullmatch(name):
@@ -35,6 +39,19 @@ class Organizations:
         if found is None:
             raise Refused(f"organization {name} does not exist", "organization")
         return found
+
+    async def set_contact(self, name: str, contact: str | None) -> None:
+        """Who answers for postmaster and abuse where its domains have neither; None: nobody."""
+        async with self._database.transaction() as c:
+            organization_id = await organizations.lock(c, name)
+            if organization_id is None:
+                raise Refused(f"organization {name} does not exist", "organization")
+            if contact is not None:
+                wanted = [kept_address(contact, "contact")]
+                [contact] = await checked(
+                    c, wanted, self._rules.separator, "contact", field="contact"
+                )
+            await organizations.set_contact(c, organization_id, contact)
 
     async def remove(self, name: str) -> None:
         """Remove an organization that owns no domain any more."""

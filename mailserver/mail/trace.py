@@ -57,6 +57,9 @@ def received_field(
     private (submission); `tls` the cipher suite (RFC 8314 §4.3); `recipient` only if there is one
     alone, since others must not learn of each other (RFC 5321 §7.2).
     """
+    if client_address is None and helo.startswith("["):
+        # RFC 5321 §4.4: a literal needs TCP-info beside it, and it is the address itself again.
+        helo = ""
     words = [f"from {_name(helo) or 'unknown'}"]
     if client_address is not None:
         words.append(f"({_name(client_name or 'unknown')} [{_literal(client_address)}])")

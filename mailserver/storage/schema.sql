@@ -1,5 +1,13 @@
 -- The sum of all migrations, for reading; made by `make schema`, held equal by a test.
 
+CREATE FUNCTION public.notify_directory() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('directory', '');
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.notify_domain() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -58,10 +66,19 @@ CREATE TABLE public.address (
     kind text NOT NULL,
     targets text[] DEFAULT '{}'::text[] NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT address_check CHECK (((kind = 'alias'::text) = (cardinality(targets) > 0))),
+    posting text,
+    owners text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT address_check1 CHECK (((local_part <> '*'::text) OR (kind = 'alias'::text))),
-    CONSTRAINT address_kind_check CHECK ((kind = ANY (ARRAY['account'::text, 'alias'::text]))),
-    CONSTRAINT address_local_part_check CHECK (((local_part = lower(local_part)) AND ((length(local_part) >= 1) AND (length(local_part) <= 64))))
+    CONSTRAINT address_group_check CHECK ((((kind = 'group'::text) = (posting IS NOT NULL)) AND ((kind = 'group'::text) OR (owners = '{}'::text[])))),
+    CONSTRAINT address_kind_check CHECK ((kind = ANY (ARRAY['account'::text, 'alias'::text, 'group'::text]))),
+    CONSTRAINT address_local_part_check CHECK (((local_part = lower(local_part)) AND ((length(local_part) >= 1) AND (length(local_part) <= 64)))),
+    CONSTRAINT address_posting_check CHECK ((posting = ANY (ARRAY['anyone'::text, 'organization'::text, 'members'::text, 'owners'::text]))),
+    CONSTRAINT address_targets_check CHECK (
+CASE kind
+    WHEN 'account'::text THEN (targets = '{}'::text[])
+    WHEN 'alias'::text THEN (targets <> '{}'::text[])
+    ELSE true
+END)
 );
 
 CREATE TABLE public.app_password (
@@ -128,6 +145,8 @@ CREATE TABLE public.domain (
     name text NOT NULL,
     state text DEFAULT 'pending'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    alias_of bigint,
+    CONSTRAINT domain_check CHECK ((alias_of <> id)),
     CONSTRAINT domain_name_check CHECK (((name = lower(name)) AND ((length(name) >= 1) AND (length(name) <= 253)))),
     CONSTRAINT domain_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'verified'::text, 'certificate'::text, 'active'::text, 'degraded'::text, 'suspended'::text])))
 );
@@ -241,6 +260,8 @@ CREATE TABLE public.organization (
     name text NOT NULL,
     store_id smallint DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    contact text,
+    CONSTRAINT organization_contact_check CHECK ((contact <> ''::text)),
     CONSTRAINT organization_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
 );
 
@@ -312,11 +333,33 @@ ALTER TABLE public.queue_recipient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.replaced_sender (
+    token text NOT NULL,
+    sender text NOT NULL,
+    used_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE public.schema_migration (
     stream text NOT NULL,
     number integer NOT NULL,
     name text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.secret (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    value bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.secret ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.secret_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.spool (
@@ -388,6 +431,9 @@ ALTER TABLE ONLY public.dkim_key
     ADD CONSTRAINT dkim_key_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.domain
+    ADD CONSTRAINT domain_id_organization_id_key UNIQUE (id, organization_id);
+
+ALTER TABLE ONLY public.domain
     ADD CONSTRAINT domain_name_key UNIQUE (name);
 
 ALTER TABLE ONLY public.domain
@@ -432,8 +478,14 @@ ALTER TABLE ONLY public.queue_recipient
 ALTER TABLE ONLY public.queue_recipient
     ADD CONSTRAINT queue_recipient_queue_id_recipient_key UNIQUE (queue_id, recipient);
 
+ALTER TABLE ONLY public.replaced_sender
+    ADD CONSTRAINT replaced_sender_pkey PRIMARY KEY (token);
+
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (stream, number);
+
+ALTER TABLE ONLY public.secret
+    ADD CONSTRAINT secret_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.spool
     ADD CONSTRAINT spool_pkey PRIMARY KEY (generation, blob_id);
@@ -450,7 +502,11 @@ ALTER TABLE ONLY public.store
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (account_id, name);
 
+CREATE INDEX address_owners ON public.address USING gin (owners) WHERE (kind = 'group'::text);
+
 CREATE INDEX address_targets ON public.address USING gin (targets);
+
+CREATE INDEX domain_alias_of ON public.domain USING btree (alias_of) WHERE (alias_of IS NOT NULL);
 
 CREATE INDEX domain_organization ON public.domain USING btree (organization_id);
 
@@ -466,6 +522,10 @@ CREATE INDEX queue_recipient_due ON public.queue_recipient USING btree (next_att
 
 CREATE INDEX queue_recipient_leased ON public.queue_recipient USING btree (lease_until) WHERE (state = 'leased'::text);
 
+CREATE INDEX replaced_sender_used_at ON public.replaced_sender USING btree (used_at);
+
+CREATE INDEX secret_name ON public.secret USING btree (name, id DESC);
+
 ALTER INDEX public.spool_pkey ATTACH PARTITION public.spool_1_pkey;
 
 CREATE TRIGGER account_changed AFTER INSERT OR DELETE OR UPDATE ON public.account FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_row();
@@ -477,6 +537,10 @@ CREATE TRIGGER app_password_changed AFTER INSERT OR DELETE ON public.app_passwor
 CREATE TRIGGER dkim_key_changed AFTER INSERT OR DELETE OR UPDATE ON public.dkim_key FOR EACH ROW EXECUTE FUNCTION public.notify_domain_of_row();
 
 CREATE TRIGGER domain_changed AFTER INSERT OR DELETE OR UPDATE ON public.domain FOR EACH ROW EXECUTE FUNCTION public.notify_domain();
+
+CREATE TRIGGER organization_changed AFTER UPDATE OF contact ON public.organization FOR EACH ROW EXECUTE FUNCTION public.notify_directory();
+
+CREATE TRIGGER secret_changed AFTER INSERT OR DELETE OR UPDATE ON public.secret FOR EACH ROW EXECUTE FUNCTION public.notify_directory();
 
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES public.domain(id);
@@ -492,6 +556,9 @@ ALTER TABLE ONLY public.app_password
 
 ALTER TABLE ONLY public.dkim_key
     ADD CONSTRAINT dkim_key_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES public.domain(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.domain
+    ADD CONSTRAINT domain_alias_of_organization_id_fkey FOREIGN KEY (alias_of, organization_id) REFERENCES public.domain(id, organization_id);
 
 ALTER TABLE ONLY public.domain
     ADD CONSTRAINT domain_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organization(id);

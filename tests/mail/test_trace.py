@@ -79,6 +79,46 @@ def test_protocol_keywords_of_rfc3848_and_rfc6531(
     assert found == keyword
 
 
+@pytest.mark.parametrize(
+    ("helo", "address", "expected"),
+    [
+        ("[IPv6:2001:db8::1]", "2001:db8::1", b"[IPv6:2001:db8::1] (unknown [IPv6:2001:db8::1])"),
+        ("[192.0.2.1]", "192.0.2.1", b"[192.0.2.1] (unknown [192.0.2.1])"),
+        ("xn--bcher-kva.example", "192.0.2.1", b"xn--bcher-kva.example (unknown [192.0.2.1])"),
+        # a literal says again what is kept private, and may not stand alone (RFC 5321 §4.4)
+        ("[192.168.1.23]", None, b"unknown"),
+        ("[IPv6:fe80::1]", None, b"unknown"),
+        ("laptop.lan", None, b"laptop.lan"),
+    ],
+)
+def test_who_a_received_field_is_from(helo: str, address: str | None, expected: bytes) -> None:
+    field = received_field(
+        helo=helo,
+        client_name=None,
+        client_address=address,
+        by="mx",
+        protocol="SMTP",
+        transaction_id="1",
+        when=_WHEN,
+    )
+    assert field.replace(b"\r\n\t", b" ").startswith(b"Received: from " + expected + b" by mx ")
+
+
+def test_received_for_an_internationalised_recipient() -> None:
+    field = received_field(
+        helo="client.test",
+        client_name=None,
+        client_address="192.0.2.1",
+        by="mx",
+        protocol=protocol_keyword(extended=True, tls=True, smtputf8=True),
+        transaction_id="1",
+        when=_WHEN,
+        recipient=Address("bjørn", "bücher.example"),
+    )
+    words = field.replace(b"\r\n\t", b" ").decode()
+    assert " with UTF8SMTPS id 1 for <bjørn@bücher.example>; " in words
+
+
 def test_paths() -> None:
     assert return_path_field(None) == b"Return-Path: <>\r\n"
     assert return_path_field(Address("a b", "x")) == b'Return-Path: <"a b"@x>\r\n'

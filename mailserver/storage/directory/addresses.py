@@ -1,11 +1,10 @@
-"""Addresses: the one name space of all that can receive, accounts and aliases."""
+"""Addresses: the one name space of all that can receive, accounts, aliases and groups."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from mailserver.storage.database import Connection, Record
-from mailserver.storage.directory.domains import DomainState
 
 CATCH_ALL = "*"
 
@@ -19,28 +18,8 @@ class Alias:
     created_at: datetime
 
 
-@dataclass(slots=True)
-class Entry:
-    """What the directory says of one asked address whose domain is ours.
-
-    `matched` is the local part that answers for it: the one asked for, the one without its
-    sub-address, or '*'; None when nothing does. Exactly one of `account_id` and `targets` is set
-    when something does.
-    """
-
-    organization_id: int
-    organization: str
-    domain_id: int
-    domain_state: DomainState
-    matched: str | None
-    targets: tuple[str, ...]
-    account_id: int | None
-    quota_bytes: int | None
-    account_active: bool
-
-
 async def find_kind(c: Connection, domain_id: int, local_part: str) -> str | None:
-    """ "account", "alias", or None when the address is free."""
+    """ "account", "alias", "group", or None when the address is free."""
     value = await c.fetchval(
         "SELECT kind FROM address WHERE domain_id = $1 AND local_part = $2", domain_id, local_part
     )
@@ -74,25 +53,50 @@ async def free(c: Connection, domain_id: int, local_part: str, kind: str) -> boo
 
 
 async def forget(c: Connection, address: str) -> None:
-    """Take a removed address out of all aliases.
+    """Take a removed address out of all aliases and groups, and from who answers for domains.
 
-    An alias that leads nowhere else goes too, and so on for those that led to it.
+    An alias that leads nowhere else goes too, and so on for those that led to it; a group stays.
     """
     gone = [address]
     while gone:
         target = gone.pop()
         removed = await c.fetch(_REMOVE_DEAD_ALIASES, target)
-        await c.execute(
-            "UPDATE address SET targets = array_remove(targets, $1) WHERE targets @> ARRAY[$1]",
-            target,
-        )
+        for statement in _FORGET:
+            await c.execute(statement, target)
         gone += [row["address"] for row in removed]
 
 
 _REMOVE_DEAD_ALIASES = """
     DELETE FROM address a USING domain d
      WHERE d.id = a.domain_id AND a.targets @> ARRAY[$1] AND array_remove(a.targets, $1) = '{}'
+       AND a.kind = 'alias'
     RETURNING a.local_part || '@' || d.name AS address
+"""
+_FORGET = (
+    "UPDATE address SET targets = array_remove(targets, $1) WHERE targets @> ARRAY[$1]",
+    """UPDATE address SET owners = array_remove(owners, $1)
+        WHERE owners @> ARRAY[$1] AND kind = 'group'""",
+    "UPDATE organization SET contact = NULL WHERE contact = $1",
+)
+
+
+async def referring(c: Connection, domain_id: int) -> list[tuple[str, str]]:
+    """(address, target) for what outside of a domain leads into it."""
+    rows = await c.fetch(_REFERRING, domain_id)
+    return [(row["address"], row["target"]) for row in rows]
+
+
+# A domain's own addresses are looked for one by one: the index knows whole targets only.
+_REFERRING = """
+    SELECT a.local_part || '@' || home.name AS address, target.name AS target
+      FROM (SELECT own.local_part || '@' || d.name AS name
+              FROM address own JOIN domain d ON d.id = own.domain_id
+             WHERE d.id = $1) target
+      JOIN address a ON a.targets @> ARRAY[target.name]
+           OR (a.owners @> ARRAY[target.name] AND a.kind = 'group')
+      JOIN domain home ON home.id = a.domain_id
+     WHERE a.domain_id <> $1
+     ORDER BY 1, 2
 """
 
 
@@ -121,48 +125,3 @@ async def aliases(c: Connection, domain: str | None = None) -> list[Alias]:
         domain,
     )
     return [_alias(row) for row in rows]
-
-
-# RFC 5233 §1: the full local part counts before the one without detail. The catch-all is last.
-LOOK_UP = """
-    SELECT asked.local_part || '@' || asked.domain AS address,
-           d.organization_id, o.name AS organization, d.id AS domain_id,
-           d.state AS domain_state, found.local_part AS matched, found.targets,
-           account.id AS account_id, account.quota_bytes, account.state AS account_state
-      FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (local_part, base, domain)
-      JOIN domain d ON d.name = asked.domain
-      JOIN organization o ON o.id = d.organization_id
-      LEFT JOIN LATERAL (
-            SELECT a.local_part, a.targets
-              FROM address a
-             WHERE a.domain_id = d.id AND a.local_part IN (asked.local_part, asked.base, '*')
-             ORDER BY CASE a.local_part WHEN asked.local_part THEN 0 WHEN asked.base THEN 1 ELSE 2
-                      END
-             LIMIT 1
-           ) found ON true
-      LEFT JOIN account ON account.domain_id = d.id AND account.local_part = found.local_part
-"""
-
-
-async def look_up(c: Connection, asked: Iterable[tuple[str, str, str]]) -> dict[str, Entry]:
-    """Address → what it is, for those whose domain is ours.
-
-    `asked`: local part, local part without sub-address, domain; in the directory's spelling.
-    """
-    local_parts, bases, domains = zip(*asked, strict=True)
-    rows = await c.fetch(LOOK_UP, local_parts, bases, domains)
-    return {row["address"]: _entry(row) for row in rows}
-
-
-def _entry(row: Record) -> Entry:
-    return Entry(
-        organization_id=row["organization_id"],
-        organization=row["organization"],
-        domain_id=row["domain_id"],
-        domain_state=DomainState(row["domain_state"]),
-        matched=row["matched"],
-        targets=tuple(row["targets"] or ()),
-        account_id=row["account_id"],
-        quota_bytes=row["quota_bytes"],
-        account_active=row["account_state"] == "active",
-    )

@@ -13,13 +13,14 @@ class Organization:
     id: int
     name: str
     store: str
+    contact: str | None  # who answers for its domains' postmaster and abuse
     created_at: datetime
     domains: int
     accounts: int
 
 
 _SELECT = """
-    SELECT o.id, o.name, s.name AS store, o.created_at,
+    SELECT o.id, o.name, s.name AS store, o.contact, o.created_at,
            (SELECT count(*) FROM domain d WHERE d.organization_id = o.id) AS domains,
            (SELECT count(*) FROM account a JOIN domain d ON d.id = a.domain_id
              WHERE d.organization_id = o.id) AS accounts
@@ -54,6 +55,10 @@ async def lock(c: Connection, name: str) -> int | None:
     """The id, kept from being removed until the transaction ends; None when there is none."""
     value = await c.fetchval("SELECT id FROM organization WHERE name = $1 FOR SHARE", name)
     return None if value is None else int(value)
+
+
+async def set_contact(c: Connection, organization_id: int, contact: str | None) -> None:
+    await c.execute("UPDATE organization SET contact = $2 WHERE id = $1", organization_id, contact)
 
 
 async def remove(c: Connection, name: str) -> bool:

@@ -5,8 +5,7 @@ import unicodedata
 
 from mailserver.errors import Refused
 from mailserver.mail.addresses import Address, AddressError, normalise_domain, parse_address
-
-SEPARATOR = "+"  # between user and detail (RFC 5233)
+from mailserver.mail.srs import is_rewritten
 
 # RFC 1123 §2.1: letters, digits and hyphens; two labels or more, since nobody else can send to one.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -37,17 +36,22 @@ def local_address(text: str) -> tuple[str, str]:
     # What this Unicode does not know may have a lower case that Postgres does know.
     if len(local_part) > 64 or any(unicodedata.category(c)[0] in "CZ" for c in local_part):
         raise Refused(f"{text}: the local part has a character that is not taken here", "address")
+    if is_rewritten(local_part):
+        raise Refused(f"{text}: SRS0= and SRS1= are for rewritten senders", "address")
     return local_part, domain
+
+
+def kept_address(text: str, field: str) -> str:
+    """An address as it is kept: the local part as written, elsewhere its case may matter."""
+    try:
+        address = parse_address(text, smtputf8=True)
+        return str(Address(address.local, normalise_domain(address.domain)))
+    except AddressError as error:
+        what = field.removesuffix("s")
+        raise Refused(f"{what} {text} is no address: {error}", field) from None
 
 
 def split_key(key: str) -> tuple[str, str]:
     """Local part and domain of an address's key."""
     local_part, _, domain = key.rpartition("@")
     return local_part, domain
-
-
-def question(key: str) -> tuple[str, str, str]:
-    """What `addresses.look_up` is asked for an address's key."""
-    local_part, domain = split_key(key)
-    user, found, _ = local_part.partition(SEPARATOR)
-    return local_part, user if found and user else local_part, domain
