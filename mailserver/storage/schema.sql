@@ -114,11 +114,6 @@ CREATE TABLE public.blob (
     CONSTRAINT blob_check CHECK (((generation IS NULL) <> (object IS NULL)))
 );
 
-CREATE TABLE public.directory_secret (
-    name text NOT NULL,
-    value bytea NOT NULL
-);
-
 CREATE TABLE public.dkim_key (
     id bigint NOT NULL,
     domain_id bigint NOT NULL,
@@ -420,9 +415,6 @@ ALTER TABLE ONLY public.app_password
 
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY public.directory_secret
-    ADD CONSTRAINT directory_secret_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.dkim_key
     ADD CONSTRAINT dkim_key_domain_id_selector_key UNIQUE (domain_id, selector);

@@ -70,7 +70,7 @@ async def test_all_nodes_make_one_secret(database: Database) -> None:
     nodes = [Forwarding(database, LIFETIME) for _ in range(4)]
     made = await asyncio.gather(*(node.sender("ann@out.test", "example.test") for node in nodes))
     assert len(set(made)) == 1
-    assert [one.used for one in await Secrets(database).list()] == [True]
+    assert [one.used for one in await Secrets(database).list() if one.name == "srs"] == [True]
 
 
 async def test_an_old_secret_is_taken_until_it_is_retired(
@@ -83,7 +83,7 @@ async def test_an_old_secret_is_taken_until_it_is_retired(
     after = await accounts.forwarding.sender("ann@elsewhere.test", "example.test")
     assert before != after
     assert await leads_to(accounts, before) == await leads_to(accounts, after)
-    assert [one.used for one in await secrets.list()] == [True, False]
+    assert [one.used for one in await secrets.list() if one.name == "srs"] == [True, False]
 
     assert await secrets.retire("srs") == 1
     accounts.invalidate("")

@@ -86,11 +86,10 @@ def test_an_organizations_contact_is_set_and_taken_back(mailserver: Mailserver) 
 
 
 def test_a_secret_is_rotated_and_retired_and_never_shown(mailserver: Mailserver) -> None:
-    assert facts(mailserver("secret", "list", "--json")) == []
     for _ in range(2):
         done(mailserver("secret", "rotate", "srs"))
     listed = facts(mailserver("secret", "list", "--json"))
-    assert [(one["name"], one["used"]) for one in listed] == [("srs", True), ("srs", False)]
+    assert [one["used"] for one in listed if one["name"] == "srs"] == [True, False]
     assert all(set(one) == {"id", "name", "used", "created_at"} for one in listed)
     assert done(mailserver("secret", "retire", "srs")) == "1 old secret(s) of srs removed\n"
     assert refused(mailserver("secret", "rotate", "tls")) == (
