@@ -132,6 +132,26 @@ async def test_who_is_reached_in_two_ways_gets_it_once(node: Node, connect: Conn
     assert {row["recipient"] for row in await queued(node)} <= {"dan@out.test", "Dan@out.test"}
 
 
+async def test_to_reach_a_group_is_to_be_delivered(node: Node, connect: Connect) -> None:
+    """RFC 3461 §5.2.7.1: what was asked for ends there, the copies are messages of their own."""
+    await Groups(node.database).add(TEAM, [BOB, "dan@out.test"], posting=Posting.ANYONE)
+    wire = await connect("smtp")
+    await wire.reply()
+    await wire.ask("EHLO client.test")
+    await wire.ask("MAIL FROM:<ann@elsewhere.test> ENVID=one RET=HDRS")
+    assert (await wire.ask(f"RCPT TO:<{TEAM}> NOTIFY=SUCCESS"))[:3] == "250"
+    await wire.ask("DATA")
+    assert (await wire.ask(MESSAGE + b"."))[:3] == "250"
+    rows = await node.database.fetch(
+        "SELECT r.recipient, r.done, r.notify, q.envelope_id, q.sender"
+        " FROM queue_message q JOIN queue_recipient r ON r.queue_id = q.id ORDER BY r.recipient"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("dan@out.test", None, None, None, "owner-team@example.test"),
+        (TEAM, "delivered", "SUCCESS", "one", "ann@elsewhere.test"),
+    ]
+
+
 async def test_a_full_member_does_not_keep_it_from_the_group(node: Node, connect: Connect) -> None:
     async with node.database.transaction() as c:
         await add_account(c, "small@example.test", quota_bytes=5)
