@@ -256,6 +256,20 @@ def test_broken_message_by_smtp_is_stored_as_it_is(server: Server, name: str) ->
     assert_untouched(stored, message.replace(b"\0", b"\x80"))
 
 
+def test_binary_content_can_be_read(server: Server) -> None:
+    binary = bytes(range(256)) * 4 + b"\n.\n\r"
+    message = b"Subject: binary\r\nContent-Transfer-Encoding: binary\r\n\r\n" + binary
+    with connected(server.ports["smtp"]) as wire:
+        wire.send(HELLO + TO_BOB.replace(b">", b"> BODY=BINARYMIME", 1))
+        wire.send(b"BDAT %d LAST\r\n" % len(message) + message)
+        assert wire.until(rb"250 2\.0\.0 "), wire.got
+    with reading(server, BOB) as client:
+        [stored] = found(client, "INBOX", "SUBJECT", "binary")
+        assert client.search(None, "BODY", "nowhere")[0] == "OK"
+    # RFC 3501 §9: a literal holds no NUL; all other octets are as they were sent
+    assert stored.endswith(message.replace(b"\0", b"\x80"))
+
+
 # ── IMAP ────────────────────────────────────────────────────────────────────────────────────
 
 
