@@ -22,7 +22,7 @@ class Bare(Enum):
     """What becomes of a CR or LF in a message that is no part of CR LF."""
 
     REFUSE = "refuse"  # the message is refused
-    NORMALISE = "normalise"  # it is made CR LF
+    NORMALISE = "normalise"  # it is made CR LF. QUIRKS: old programs send nothing else
     KEEP = "keep"  # it is content: BODY=BINARYMIME (RFC 3030 §3)
 
 

@@ -1,6 +1,7 @@
 """What the doors read in the header of a message: trace fields, who it says it is from.
 
-Invariants: pure; never raises on any bytes; linear in the header.
+Invariants: pure; never raises on any bytes; linear in the header, of which no more than
+`MAX_HEADER` octets are looked at: a message may be one header from its beginning to its end.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from mailserver.mail.address_list import parse_address_list
 from mailserver.mail.addresses import Address, AddressError, parse_address
 from mailserver.mail.headers import end_of_header, field_value, fields
+from mailserver.mail.structure import MAX_HEADER
 from mailserver.objects import Content
 
 
@@ -23,7 +25,7 @@ class Header:
 
 def read_header(content: Content) -> Header:
     """Look at each field once."""
-    header = Header(content[: end_of_header(content)])
+    header = Header(content[: min(end_of_header(content), MAX_HEADER)])
     for name, raw in fields(header.raw):
         match name.lower():
             case b"received":

@@ -6,6 +6,7 @@ What a server may not refuse, broken messages, is stored as it is, and IMAP can 
 import re
 import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 
 from tests.support.broken_mail import BROKEN
 from tests.support.letters import BOB, assert_untouched, found, reading, trusting
+from tests.support.programs import eventually
 from tests.support.server import Server, running
 
 LIMIT = 4 << 20  # bytes of a message: settings of this server
@@ -105,7 +107,9 @@ def worker(server: Server) -> Iterator[psutil.Process]:
 # ── SMTP ────────────────────────────────────────────────────────────────────────────────────
 
 HELLO = b"EHLO client.test\r\n"
-ENVELOPE = b"MAIL FROM:<ann@elsewhere.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\n"
+SENDER = b"MAIL FROM:<ann@elsewhere.test>\r\n"
+TO_BOB = SENDER + b"RCPT TO:<bob@example.test>\r\n"
+ENVELOPE = TO_BOB + b"DATA\r\n"
 
 AT_SMTP = {
     "line of 1 MB": (b"NOOP " + b"x" * FLOOD + b"\r\n", rb"500 5\.5\.[26] "),
@@ -132,6 +136,33 @@ AT_SMTP = {
         rb"5[05][0-9] 5\.[0-9]\.[0-9]+ ",
     ),
     "bytes of no protocol": (bytes(range(128, 256)) * 100 + b"\r\n", rb"500 "),
+    "8 bits in a recipient": (
+        HELLO + SENDER + b"RCPT TO:<\xff@example.test>\r\n",
+        rb"553 5\.6\.7 ",
+    ),
+    "chunk before hello": (b"BDAT 6 LAST\r\nQUIT\r\n", rb"503 5\.5\.1 "),
+    "chunk without recipient": (HELLO + SENDER + b"BDAT 6\r\nQUIT\r\n", rb"503 5\.5\.1 "),
+    "chunk that is last of something else": (
+        HELLO + TO_BOB + b"BDAT 6 FIRST\r\nQUIT\r\n",
+        rb"501 5\.5\.4 ",
+    ),
+    "chunk larger than allowed": (
+        HELLO + TO_BOB + b"BDAT %d LAST\r\n" % (LIMIT + 1) + b"x" * (LIMIT + 1),
+        rb"552 5\.3\.4 ",
+    ),
+    "chunks larger than allowed": (
+        HELLO + TO_BOB + (b"BDAT %d\r\n" % FLOOD + b"x" * FLOOD) * 5 + b"BDAT 0 LAST\r\n",
+        rb"552 5\.3\.4 ",
+    ),
+    "bare LF in a chunk": (
+        HELLO + TO_BOB + b"BDAT 14 LAST\r\nx\n.\nMAIL FROM:",
+        rb"550 5\.6\.11 ",
+    ),
+    "DATA among chunks": (HELLO + TO_BOB + b"BDAT 2\r\nx\rDATA\r\n", rb"503 5\.5\.1 "),
+    "DATA of binary content": (
+        HELLO + TO_BOB.replace(b">", b"> BODY=BINARYMIME", 1) + b"DATA\r\n",
+        rb"503 5\.5\.1 ",
+    ),
 }
 
 
@@ -156,6 +187,53 @@ def test_smtp_ends_with_who_says_nothing_but_nonsense(server: Server) -> None:
         assert wire.until(b"never said") == b""
 
 
+ANOTHER_PROTOCOL = {
+    "TLS": (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", rb"554 5\.5\.1 "),
+    "HTTP": (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", rb"554 5\.5\.1 "),
+    "chunk without a size": (b"BDAT\r\nMAIL FROM:<a@b.test>\r\n", rb"501 5\.5\.4 "),
+    "chunk of a size that is none": (b"BDAT -1\r\nMAIL FROM:<a@b.test>\r\n", rb"501 5\.5\.4 "),
+    "chunk that nobody reads": (b"BDAT 99999999999 LAST\r\n" + b"x" * FLOOD, rb"421 4\.3\.0 "),
+}
+
+
+@pytest.mark.parametrize("door", ["smtp", "lmtp"])
+@pytest.mark.parametrize("name", ANOTHER_PROTOCOL)
+def test_smtp_ends_where_nobody_knows_what_follows(server: Server, door: str, name: str) -> None:
+    sent, wanted = ANOTHER_PROTOCOL[name]
+    with connected(server.ports[door]) as wire:
+        assert wire.until(b"220 ")
+        wire.send(sent)
+        assert wire.until(wanted), wire.got
+        assert wire.until(b"never said") == b""
+
+
+@pytest.mark.parametrize(("door", "hello"), [("smtp", b"EHLO"), ("lmtp", b"LHLO")])
+def test_a_flood_of_recipients_is_stopped_at_the_limit(
+    server: Server, door: str, hello: bytes
+) -> None:
+    with connected(server.ports[door]) as wire:
+        wire.send(hello + b" client.test\r\n" + SENDER)
+        assert wire.until(rb"250 2\.1\.0 ")
+        for first in range(0, 100_000, 1000):
+            wire.send(b"RCPT TO:<bob@example.test>\r\n" * 1000 + b"NOOP\r\n")
+            if first < 1000:
+                assert wire.until(rb"250 2\.1\.5 ")
+            else:
+                assert wire.until(rb"452 4\.5\.3 ")
+            assert wire.until(rb"250 2\.0\.0 ")
+        wire.send(b"QUIT\r\n")
+        assert wire.until(b"221 ")
+
+
+def test_clients_that_vanish_in_a_chunk_leave_nothing(server: Server) -> None:
+    for _ in range(CLIENTS):
+        with connected(server.ports["smtp"]) as wire:
+            wire.send(HELLO + TO_BOB + b"BDAT %d LAST\r\n" % LIMIT + b"x" * FLOOD)
+            # no FIN but RST
+            wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    eventually(lambda: not list((server.data / "incoming").iterdir()))
+
+
 def test_smtp_lines_without_an_end_are_not_kept(server: Server) -> None:
     with ExitStack() as stack:
         for _ in range(CLIENTS):
@@ -176,6 +254,20 @@ def test_broken_message_by_smtp_is_stored_as_it_is(server: Server, name: str) ->
         stored = found(client, "INBOX", "HEADER", "Message-ID", f"<{name}@")[-1]
     # RFC 3501 §9: IMAP has no way to tell a NUL in a literal
     assert_untouched(stored, message.replace(b"\0", b"\x80"))
+
+
+def test_binary_content_can_be_read(server: Server) -> None:
+    binary = bytes(range(256)) * 4 + b"\n.\n\r"
+    message = b"Subject: binary\r\nContent-Transfer-Encoding: binary\r\n\r\n" + binary
+    with connected(server.ports["smtp"]) as wire:
+        wire.send(HELLO + TO_BOB.replace(b">", b"> BODY=BINARYMIME", 1))
+        wire.send(b"BDAT %d LAST\r\n" % len(message) + message)
+        assert wire.until(rb"250 2\.0\.0 "), wire.got
+    with reading(server, BOB) as client:
+        [stored] = found(client, "INBOX", "SUBJECT", "binary")
+        assert client.search(None, "BODY", "nowhere")[0] == "OK"
+    # RFC 3501 §9: a literal holds no NUL; all other octets are as they were sent
+    assert stored.endswith(message.replace(b"\0", b"\x80"))
 
 
 # ── IMAP ────────────────────────────────────────────────────────────────────────────────────
