@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mailserver.dns import Problem, Resolver, split_host_port
 from mailserver.errors import SettingsError, StorageUnavailable
@@ -12,7 +13,7 @@ from mailserver.keys import certificate_facts
 from mailserver.mail.addresses import AddressError, parse_address
 from mailserver.mail.networks import networks
 from mailserver.objects import ObjectStore
-from mailserver.settings import Settings
+from mailserver.settings import OAuth, Settings
 from mailserver.storage.migrations import pending
 from mailserver.storage.reach import clock, prove
 
@@ -59,6 +60,22 @@ def check_values(settings: Settings) -> None:
             raise SettingsError(f"delivery.routes.{domain}: {error}") from None
     if settings.objects.backend == "s3" and not settings.objects.bucket:
         raise SettingsError('objects.bucket: needed with backend = "s3"')
+    _check_oauth(settings.auth.oauth)
+
+
+def _check_oauth(oauth: OAuth) -> None:
+    if not oauth.issuer:
+        return
+    for key in ("audience", "jwks", "claim"):
+        if not getattr(oauth, key):
+            raise SettingsError(f"auth.oauth.{key}: needed with auth.oauth.issuer")
+    url = urlsplit(oauth.jwks)
+    local = url.hostname in ("localhost", "127.0.0.1", "::1")
+    # Who can change the keys on their way lets himself in.
+    if "://" in oauth.jwks and not (url.scheme == "https" or (url.scheme == "http" and local)):
+        raise SettingsError("auth.oauth.jwks: an https:// URL, or a file")
+    if "://" not in oauth.jwks and not Path(oauth.jwks).is_file():
+        raise SettingsError(f"auth.oauth.jwks: {oauth.jwks}: no such file")
 
 
 async def postgres(dsn: str) -> list[Fact]:

@@ -219,6 +219,7 @@ def test_sighup_reads_the_certificates_again(shared: Server) -> None:
         ({"MAILSERVER__DELIVERY__RESOLVER": '["x"]'}, "delivery.resolver: "),
         ({"MAILSERVER__LIMITS__EXEMPT_NETWORKS": '["x"]'}, "limits.exempt_networks: "),
         ({"MAILSERVER__LISTEN__PROXY_NETWORKS": '["x"]'}, "listen.proxy_networks: "),
+        ({"MAILSERVER__AUTH__OAUTH__ISSUER": "https://id.test"}, "auth.oauth.audience: needed"),
         ({"MAILSERVER__TLS__CERTIFICATE": "none.pem"}, "tls.certificate: none.pem: "),
         ({"MAILSERVER__DATABASE__DSN": "postgresql://127.0.0.1:1/x"}, "database.dsn: "),
         ({"MAILSERVER__LISTEN__ADDRESS": "192.0.2.1"}, "listen.http: 192.0.2.1 port "),

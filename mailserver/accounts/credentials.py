@@ -12,9 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mailserver.accounts.passwords import Passwords
+from mailserver.errors import MailError
 from mailserver.storage.directory.cache import DirectoryCache
 
 MAX_REMEMBERED = 50_000  # credentials
+# Comparisons at the same time, most of which wait: those behind would hear their answer too late.
+MAX_WAITING = 500
 
 
 @dataclass(slots=True)
@@ -45,7 +48,10 @@ class Credentials:
         self._flights: dict[str, _Flight] = {}
 
     async def check(self, claim: Claim) -> bool:
-        """True when the password is the one that was hashed."""
+        """True when the password is the one that was hashed.
+
+        Raises MailError (454 4.7.0) when there is no room or no memory for a comparison.
+        """
         digest = self._digest(claim)
         ends = self._right.get(digest)
         if ends is not None and ends > self._clock():
@@ -64,6 +70,10 @@ class Credentials:
     async def _compare(self, digest: str, claim: Claim) -> bool:
         flight = self._flights.get(digest)
         if flight is None:
+            if len(self._flights) >= MAX_WAITING:
+                raise MailError(
+                    454, "4.7.0", "Temporary authentication failure", "too many comparisons"
+                )
             comparing = self._passwords.comparing(claim.password_hash, claim.password)
             flight = self._flights[digest] = _Flight(comparing)
         flight.waiting += 1

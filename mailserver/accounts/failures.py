@@ -1,8 +1,9 @@
 """Failed logins, counted by client network and by account on all nodes together.
 
 Invariants: written only when a login fails, read only when somebody's did in the last time.
-Exempt networks are never counted nor limited. An account under attack still lets its owner in
-from a network that was logged in from lately; the network's own limit holds for it too.
+Exempt networks are never counted nor limited, and a wrong password counts once however often it is
+brought. An account under attack still lets its owner in from a network that was logged in from
+lately; the network's own limit holds for it too.
 """
 
 from collections import OrderedDict
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from mailserver.accounts import throttle
+from mailserver.accounts.repeats import Repeats
 from mailserver.accounts.values import Account
 from mailserver.mail.addresses import AddressError, parse_address
 from mailserver.settings import Limits
@@ -40,6 +42,7 @@ class Failures:
         self._clock = clock
         self._exempt = throttle.networks(limits.exempt_networks)
         self._quiet_until = float("-inf")
+        self._repeats = Repeats(limits.failed_login_window, clock)
         self._seen: OrderedDict[tuple[int, str], date] = OrderedDict()
 
     async def admitted(self, client: str, name: str) -> bool:
@@ -58,13 +61,13 @@ class Failures:
             return False
         return not self._full(account, levels.by_subject) or await self._is_home(account, network)
 
-    async def failed(self, client: str, name: str) -> Price:
-        """Count a failure; `name` "" is nobody's account."""
+    async def failed(self, client: str, name: str, password: str = "") -> Price:
+        """Count a failure; `name` "" is nobody's account, `password` "" is not known."""
         if throttle.within(client, self._exempt):
             return Price()
         network, account = throttle.network_of(client), _address(name)
         rates = self._rates(network, account)
-        if not rates:
+        if not rates or (password and self._repeats.again(account or name, password)):
             return Price(self._limits.failed_login_delay)
         self._quiet_until = float("-inf")
         async with self._database.connection() as c:

@@ -11,7 +11,7 @@ import secrets
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailserver import channel_binding, metrics, sasl
 from mailserver.accounts.failures import Failures
@@ -60,6 +60,7 @@ class _Attempt:
     ask: Ask
     initial: bytes | None  # the response to the first challenge, when the client sent it unasked
     name: str = ""
+    password: str = field(default="", repr=False)
     account: Account | None = None
 
 
@@ -174,6 +175,7 @@ class Logins:
                 return await self._proofs.verifiers(name)
             case sasl.PasswordClaim(name, password):
                 await self._admit(attempt, name)
+                attempt.password = password
                 attempt.account = await self._proofs.password(name, password)
             case sasl.ProofClaim(name, stored_key):
                 attempt.account = await self._proofs.stored_key(name, stored_key)
@@ -204,7 +206,8 @@ class Logins:
 
     async def _failed(self, attempt: _Attempt) -> LoginFailed:
         """Count a failure and let its time pass; gives what to raise."""
-        price = await self._failures.failed(attempt.origin.address, attempt.name)
+        client = attempt.origin.address
+        price = await self._failures.failed(client, attempt.name, attempt.password)
         self._count(attempt, "limited" if price.limited else "credentials")
         await asyncio.sleep(price.delay)
         return LoginFailed(limited=price.limited)

@@ -1,5 +1,4 @@
-"""The mechanisms that send a password as it is: PLAIN (RFC 4616), and LOGIN, which was never more
-than a draft. Only inside TLS."""
+"""The mechanisms that send a password as it is: PLAIN (RFC 4616) and LOGIN. Only inside TLS."""
 
 from mailserver.sasl.exchange import (
     Denied,
@@ -11,7 +10,7 @@ from mailserver.sasl.exchange import (
     text,
 )
 
-# What clients of LOGIN expect to read.
+# QUIRKS: LOGIN has no RFC, and some clients know nothing else. What they expect to read:
 _USERNAME, _PASSWORD = b"Username:", b"Password:"
 
 

@@ -1,6 +1,7 @@
 """Failed logins: slowed, limited by network and by account, on all nodes together."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -37,9 +38,12 @@ def node(database: Database) -> MakeLogins:
     return make
 
 
+_NUMBERS = itertools.count()
+
+
 async def fail(logins: Logins, times: int, client: str, name: str = ALICE) -> None:
     for _ in range(times):
-        assert await log_in(logins, name, "wrong password", client) is None
+        assert await log_in(logins, name, f"wrong password {next(_NUMBERS)}", client) is None
 
 
 async def refused(logins: Logins, client: str, name: str = ALICE, password: str = PASSWORD) -> bool:
@@ -165,6 +169,17 @@ async def test_nothing_is_read_while_nobody_fails(
     for _ in range(5):
         assert not await refused(logins, HOME)
     assert len(asked) == 1
+
+
+async def test_a_program_that_repeats_an_old_password_locks_nobody_out(
+    node: MakeLogins, alice: Account
+) -> None:
+    logins = node()
+    for _ in range(20):
+        assert await log_in(logins, ALICE, "old password", AWAY) is None
+    assert not await refused(logins, AWAY)
+    await fail(logins, 2, AWAY)  # others are counted as ever
+    assert await refused(logins, "198.51.101.1")
 
 
 async def test_malformed_names_count_for_their_network_only(

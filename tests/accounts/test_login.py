@@ -7,7 +7,7 @@ from typing import Literal
 import argon2
 import pytest
 
-from mailserver.accounts import Account, Accounts, Logins
+from mailserver.accounts import Account, Accounts, Logins, credentials
 from mailserver.accounts.accounts import find_row
 from mailserver.accounts.passwords import Passwords
 from mailserver.domains import Domains
@@ -118,6 +118,24 @@ async def test_a_login_flood_is_hashed_by_as_many_threads_as_there_are_cores(
 
     assert len(hasher.compared) == 40
     assert hasher.most_at_once <= len(os.sched_getaffinity(0))
+
+
+async def test_beyond_what_can_be_hashed_in_time_a_login_may_be_tried_again(
+    logins: Logins, hasher: CountingHasher, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "MAX_WAITING", 3)
+    hasher.gate.clear()
+    waiting = [
+        asyncio.create_task(log_in(logins, f"user{n}@example.test", "wrong password"))
+        for n in range(3)
+    ]
+    while len(logins._proofs._credentials._flights) < 3:
+        await asyncio.sleep(0.005)
+    with pytest.raises(MailError, match=r"454 4\.7\.0"):
+        await log_in(logins, "alice@example.test", PASSWORD)
+    hasher.gate.set()
+    assert await asyncio.gather(*waiting) == [None] * 3
+    assert await log_in(logins, "alice@example.test", PASSWORD) == alice
 
 
 async def test_clients_that_went_away_leave_no_hashing_behind(

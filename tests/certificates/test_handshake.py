@@ -150,7 +150,7 @@ def test_tickets_of_a_past_period_lead_to_a_full_handshake(
 def test_a_python_that_hides_openssl_keeps_to_one_group_and_its_own_tickets(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openssl, "_function", None)
+    monkeypatch.setattr(openssl, "_library", None)
     prepare(settings)
     context = Certificates(settings).server_context("mx")
     monkeypatch.undo()

@@ -181,7 +181,7 @@ async def test_limits_see_the_client_and_not_the_proxy(dsn: str, tmp_path: Path)
         await wire.start_tls(doors.tls)
         await wire.ask("EHLO client.test")
         # 127.0.0.1 would wait a minute for it.
-        assert (await wire.ask("AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN AGEAYg=="))[:3] == "535"
+        assert (await wire.ask("AUTH PLAIN AGEAYg=="))[:3] == "535"
 
 
 @pytest.mark.parametrize("header", [LOCAL, b"PROXY UNKNOWN\r\n"])
@@ -324,7 +324,7 @@ async def test_mail_by_submission_in_tls_behind_a_proxy_keeps_the_users_address_
         await tls.handshake()
         await tls.ask(b"")
         await tls.ask(b"EHLO client.test")
-        secret = f"AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN {_plain(ALICE)}".encode()
+        secret = f"AUTH PLAIN {_plain(ALICE)}".encode()
         assert (await tls.ask(secret)).startswith(b"235 ")
         await tls.ask(b"MAIL FROM:<alice@example.test>")
         await tls.ask(b"RCPT TO:<bob@example.test>")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from mailserver.node import Node
 from mailserver.settings import Limits
@@ -150,6 +151,33 @@ async def test_a_failed_login_is_answered_late_unless_the_network_is_exempt(
             assert (await wire.reply())[:9] == "535 5.7.8"
             assert (time.monotonic() - started >= 2.0) is slow
             assert (await wire.reply())[:3] == "250"
+
+
+async def test_too_many_failures_elsewhere_are_answered_454_and_counted(
+    dsn: str, tmp_path: Path
+) -> None:
+    limits = Limits(
+        failed_login_delay=0.01, failed_logins_per_account=1, exempt_networks=("192.0.2.0/24",)
+    )
+    before = _failures("credentials"), _failures("limited")
+    async with (
+        open_node(dsn, settings_for(tmp_path, limits=limits)) as node,
+        open_doors(node) as doors,
+    ):
+        wire = await doors.connect("submissions")
+        await wire.reply()
+        await wire.ask("EHLO x")
+        assert (await wire.ask(f"AUTH PLAIN {plain(ALICE, 'wrong')}"))[:9] == "535 5.7.8"
+        reply = await wire.ask(f"AUTH PLAIN {plain(ALICE, PASSWORDS[ALICE])}")
+        assert reply == "454 4.7.0 Too many failed logins, try again later"
+        reply = await wire.ask(f"AUTH PLAIN {plain(BOB, PASSWORDS[BOB])}")
+        assert reply.startswith("235 2.7.0")
+    assert (_failures("credentials"), _failures("limited")) == (before[0] + 1, before[1] + 1)
+
+
+def _failures(reason: str) -> float:
+    labels = {"protocol": "smtp", "reason": reason}
+    return REGISTRY.get_sample_value("login_failures_total", labels) or 0.0
 
 
 async def test_a_client_that_leaves_during_login_leaves_nothing(connect: Connect) -> None:
