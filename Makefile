@@ -68,6 +68,6 @@ $(DEV): | .venv/pyvenv.cfg
 define install
 set -o pipefail; echo "installing $(1) into .venv, once, about a minute …"; \
 	rm -f .venv/installed-*; \
-	$(PIP) install --require-hashes -r $(1) | $(PROGRESS) && \
+	$(PIP) install --require-hashes --no-deps -r $(1) | $(PROGRESS) && \
 	$(PIP) install --quiet --no-deps --editable . && touch $@
 endef

@@ -16,7 +16,7 @@ from smtp.arrival import Prefix, received
 from smtp.authentication import authenticate
 from smtp.client import Client
 from smtp.grammar import Mail
-from smtp.message import Header, author_addresses
+from smtp.message import author_addresses
 from smtp.policy import Rules
 from smtp.replies import Reply
 from smtp.service import Answer, Service
@@ -90,7 +90,7 @@ class Submission(Service):
         return Prefix(
             received(transaction, self.settings.hostname),
             verdict.fields,
-            self._completion(transaction, header, account),
+            self._completion(transaction, account, authors or []),
         )
 
     async def _owned(self, account: Account, authors: list[Address] | None) -> list[bool] | None:
@@ -99,15 +99,20 @@ class Submission(Service):
             return None
         return [await self.accounts.owns(account, author) for author in authors]
 
-    def _completion(self, transaction: Transaction, header: Header, account: Account) -> bytes:
+    def _completion(
+        self, transaction: Transaction, account: Account, authors: list[Address]
+    ) -> bytes:
+        header, sender = transaction.header, transaction.envelope.sender or account.address
         fields = missing_fields(
-            header.raw, now=transaction.now, unique=transaction.id, domain=account.domain
+            header.raw,
+            now=transaction.now,
+            unique=transaction.id,
+            domain=account.domain,
+            # RFC 5322 §3.6.2: several authors need a Sender.
+            sender=sender if len(authors) > 1 else None,
         )
-        if header.authors:
-            return fields
         # RFC 5322 §3.6 wants an author; the sender is the one we know.
-        author = transaction.envelope.sender or account.address
-        return fields + fold_field("From", [author])
+        return fields if header.authors else fields + fold_field("From", [sender])
 
     def accepted(self, transaction: Transaction, receipt: Receipt) -> None:
         account = transaction.client.account

@@ -108,6 +108,22 @@ def test_remove_takes_recipients_out(mailserver: Mailserver) -> None:
     assert "no recipient" in refused(mailserver("retry", "12"))
 
 
+def test_held_mail_is_shown_as_held_and_stays_so(mailserver: Mailserver, dsn: str) -> None:
+    async def hold() -> None:
+        connection = await asyncpg.connect(dsn)
+        await connection.execute(
+            "UPDATE queue_message SET hold_until = '2099-01-01T00:00Z', hold_request = 'for;60'"
+        )
+        await connection.close()
+
+    asyncio.run(hold())
+    assert facts(mailserver("list", "--json"))[0]["held_until"].startswith("2099-01-01")
+    assert facts(mailserver("show", "12", "--json"))["held_until"].startswith("2099-01-01")
+    assert "2099-01-01" in done(mailserver("list"))
+    assert "is not held" in refused(mailserver("retry", "12"))
+    assert done(mailserver("retry", "--all")) == "0 recipient(s) due now\n"
+
+
 @pytest.mark.parametrize("verb", ["show", "retry", "remove"])
 def test_what_is_not_there_is_refused(mailserver: Mailserver, verb: str) -> None:
     assert refused(mailserver(verb, "99")) == "message 99 is not in the queue"

@@ -236,14 +236,17 @@ async def test_late_mail_goes_back(
     assert (recipient["Action"], recipient["Status"]) == ("failed", "5.4.7")
 
 
-async def test_what_is_late_already_is_not_attempted(
+async def test_what_is_late_already_is_not_attempted_anywhere(
     node: Node, worker: Worker, dns_server: DnsServer, smtp_port: int
 ) -> None:
     dns_server.add(MX)
-    with remote_mx("127.0.0.2", smtp_port, more=("DELIVERBY",)) as mx:
-        queue_id = await submit(node, CAROL, terms=by(-1, ByMode.RETURN))
-        assert await finished(node, queue_id) == {CAROL: "bounced"}
+    with remote_mx("127.0.0.2", smtp_port) as mx:
+        queue_id = await submit(node, CAROL, BOB, terms=by(-1, ByMode.RETURN))
+        assert await finished(node, queue_id) == {CAROL: "bounced", BOB: "bounced"}
         assert mx.commands == []
+    assert await inbox(node, BOB) == []
+    reports = await bounces(node, count=2)  # one by each way
+    assert [f["Status"] for one in reports for f in status_fields(one)[1:]] == ["5.4.7", "5.4.7"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ The test's DNS says where remote.test is and holds the keys that example.test pu
 import re
 import smtplib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -91,12 +91,19 @@ def mta(internet: Internet) -> Iterator[Postfix]:
         yield started
 
 
-def submit(server: Server, letter: Letter, *more: str) -> None:
-    """alice sends `letter` to its recipient and `more` of them."""
+def submit(
+    server: Server,
+    letter: Letter,
+    *more: str,
+    mail_options: Sequence[str] = (),
+    rcpt_options: Sequence[str] = (),
+) -> None:
+    """alice sends `letter` to its recipient and `more` of them, with these parameters."""
     with smtplib.SMTP("127.0.0.1", server.ports["submission"], "laptop.test", timeout=30) as client:
         client.starttls(context=trusting())
         client.login(ALICE, server.logins[ALICE])
-        client.sendmail(ALICE, [letter.recipient, *more], letter.content)
+        recipients = [letter.recipient, *more]
+        client.sendmail(ALICE, recipients, letter.content, mail_options, rcpt_options)
 
 
 def as_sent(stored: bytes) -> bytes:
@@ -162,6 +169,62 @@ def test_large_message_goes_out_whole(internet: Internet, mta: Postfix, tmp_path
     stored = as_sent(mta.received(letter.word))
     [part] = parsed(stored).iter_attachments()
     assert part.get_content() == attachment
+
+
+# ── reports that were asked for ─────────────────────────────────────────────────────────────
+
+
+def status_of(report: EmailMessage) -> tuple[EmailMessage, EmailMessage]:
+    """The fields of the message and of its one recipient."""
+    assert report.get_content_type() == "multipart/report"
+    _, status, returned = report.iter_parts()
+    assert returned.get_content_type() == "text/rfc822-headers"
+    of_message, of_recipient = status.get_payload()
+    return of_message, of_recipient
+
+
+def test_postfix_reports_what_alice_asked_us_to_ask(internet: Internet, mta: Postfix) -> None:
+    letter = Letter(ALICE, CAROL)
+    submit(
+        internet.server,
+        letter,
+        mail_options=["RET=HDRS", f"ENVID={letter.word}+2B1"],
+        rcpt_options=["NOTIFY=SUCCESS,DELAY", f"ORCPT=rfc822;{CAROL}"],
+    )
+    assert letter.content in as_sent(mta.received(letter.word))
+    wanted = ("SUBJECT", "Successful", "BODY", letter.word)
+    report = parsed(await_one(internet.server, ALICE, *wanted, seconds=30))
+    of_message, of_recipient = status_of(report)
+    assert of_message["Reporting-MTA"] == "dns; mx.remote.test"
+    assert of_message["Original-Envelope-Id"] == f"{letter.word}+1"
+    assert of_recipient["Original-Recipient"] == f"rfc822;{CAROL}"
+    assert of_recipient["Action"] == "delivered"
+
+
+def test_postfix_hears_what_it_asked_us(internet: Internet, mta: Postfix) -> None:
+    letter = Letter(CAROL, BOB)
+    content = letter.content.replace(b"\r\n", b"\n")
+    envelope_id = f"{letter.word}+1"
+    mta.send(CAROL, [BOB], content, "-N", "success,delay,failure", "-V", envelope_id, "-R", "hdrs")
+    await_one(internet.server, BOB, "SUBJECT", letter.word, seconds=30)
+    of_message, of_recipient = status_of(parsed(as_sent(mta.received(letter.word))))
+    assert of_message["Reporting-MTA"] == "dns; mail.example.test"
+    assert of_message["Original-Envelope-Id"] == envelope_id
+    assert of_recipient["Original-Recipient"] == f"rfc822;{BOB}"
+    assert of_recipient["Final-Recipient"] == f"rfc822; {BOB}"
+    assert (of_recipient["Action"], of_recipient["Status"]) == ("delivered", "2.0.0")
+
+
+def test_held_mail_goes_out_at_its_time(internet: Internet, mta: Postfix) -> None:
+    letter = Letter(ALICE, CAROL)
+    started = time.monotonic()
+    submit(internet.server, letter, BOB, mail_options=["HOLDFOR=3"])
+    queued = internet.server.json("queue", "list")
+    assert {one["recipient"] for one in queued} == {BOB, CAROL}
+    assert all(one["held_until"] for one in queued)
+    assert letter.content in as_sent(mta.received(letter.word))
+    assert time.monotonic() - started >= 3
+    await_one(internet.server, BOB, "SUBJECT", letter.word)
 
 
 # ── what cannot arrive ──────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import quopri
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 
@@ -156,3 +157,59 @@ def test_original_with_nul_comes_back_as_its_header() -> None:
 def test_subject_says_the_worst() -> None:
     assert b"Subject: Undelivered Mail Returned to Sender\r\n" in _report()
     assert b"Subject: Delayed Mail" in _report(action=Action.DELAYED)
+
+
+# ── internationalised (RFC 6533) ────────────────────────────────────────────────────────────
+
+
+def _utf8_report(original: bytes, *, whole: bool, recipient: str) -> bytes:
+    status = RecipientStatus(
+        recipient, Action.FAILED, "5.1.1", original_recipient=r"utf-8;j\x{FC}rg@b\x{FC}cher.example"
+    )
+    report = Report("mx.a.test", "md@a.test", "al@a.test", [status], original, whole, _NOW)
+    report.utf8 = True
+    return build_report(report, now=_NOW, message_id="<1@a.test>", boundary="=_b0undary")
+
+
+def _decoded(raw: bytes, media_type: str) -> bytes:
+    """The body of the one part of this type, which Python would take for a message."""
+    assert raw.isascii()
+    _, _, rest = raw.partition(f"Content-Type: {media_type}\r\n".encode())
+    head, _, body = rest.partition(b"\r\n\r\n")
+    assert b"Content-Transfer-Encoding: quoted-printable" in head
+    return quopri.decodestring(body.partition(b"\r\n--=_b0undary")[0])
+
+
+@pytest.mark.parametrize(
+    ("whole", "media_type"), [(True, "message/global"), (False, "message/global-headers")]
+)
+def test_internationalised_message_comes_back_in_types_of_its_own(
+    whole: bool, media_type: str
+) -> None:
+    original = "From: jürg@bücher.example\r\nSubject: ü\r\n\r\nbödy\r\n".encode()
+    raw = _utf8_report(original, whole=whole, recipient="jürg@bücher.example")
+    fields = _decoded(raw, "message/global-delivery-status").decode()
+    assert "Final-Recipient: utf-8; jürg@bücher.example\r\n" in fields
+    assert "Original-Recipient: utf-8;jürg@bücher.example\r\n" in fields
+    returned = _decoded(raw, media_type).strip()
+    assert returned == (original if whole else original.partition(b"\r\n\r\n")[0]).strip()
+
+
+def test_what_ascii_says_as_well_keeps_the_traditional_types() -> None:
+    report = RecipientStatus("bob@example.net", Action.FAILED, "5.1.1")
+    built = Report("mx.a.test", "md@a.test", "al@a.test", [report], _ORIGINAL, True, _NOW)
+    built.utf8 = True
+    raw = build_report(built, now=_NOW, message_id="<1@a.test>", boundary="=_b0undary")
+    types = [part.get_content_type() for part in _parse(raw).iter_parts()]
+    assert types == ["text/plain", "message/delivery-status", "message/rfc822"]
+
+
+def test_times_that_were_asked_for_are_told() -> None:
+    status = RecipientStatus("bob@example.net", Action.FAILED, "5.4.7")
+    built = Report("mx.a.test", "md@a.test", "al@a.test", [status], _ORIGINAL, False, _NOW)
+    built.envelope_id, built.hold_request, built.deliver_by = "QQ+20+2B", "for;60", _NOW
+    raw = build_report(built, now=_NOW, message_id="<1@a.test>", boundary="=_b0undary")
+    about = _blocks(list(_parse(raw).iter_parts())[1])[0]
+    assert about["Original-Envelope-Id"] == "QQ +"
+    assert about["Future-Release-Request"] == "for;60"
+    assert about["Deliver-By-Date"] == "Tue, 24 Nov 2026 09:12:33 +0000"

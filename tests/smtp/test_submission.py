@@ -76,6 +76,17 @@ async def test_missing_fields_are_completed(node: Node, connect: Connect) -> Non
     assert whole.count(b"Date: ") == whole.count(b"Message-ID: ") == whole.count(b"From: ") == 1
 
 
+async def test_several_authors_get_a_sender(node: Node, connect: Connect) -> None:
+    wire = await connect("submissions")
+    await log_in(wire)
+    several = b"From: alice@example.test, alice+x@example.test\r\n"
+    await submit(wire, BOB, message=several + b"Subject: x\r\n\r\n")
+    await submit(wire, BOB, message=several + b"Sender: alice+x@example.test\r\n\r\n")
+    added, given = await inbox(node, BOB)
+    assert b"\r\nSender: alice@example.test\r\n" in added
+    assert given.count(b"Sender: ") == 1
+
+
 @pytest.mark.parametrize(
     ("author", "code"),
     [

@@ -48,10 +48,20 @@ class Postfix:
         assert len(messages) == 1
         return messages[0]
 
-    def send(self, sender: str, recipients: list[str], message: bytes) -> None:
-        """Submit `message` (LF line ends) by its sendmail command."""
+    def send(self, sender: str, recipients: list[str], message: bytes, *options: str) -> None:
+        """Submit `message` (LF line ends) by its sendmail command, with more options of it."""
         config = str(self.folder / "config")
-        command = ["/usr/sbin/sendmail", "-C", config, "-i", "-f", sender, "--", *recipients]
+        command = [
+            "/usr/sbin/sendmail",
+            "-C",
+            config,
+            "-i",
+            "-f",
+            sender,
+            *options,
+            "--",
+            *recipients,
+        ]
         succeed(*command, input=message)
 
 

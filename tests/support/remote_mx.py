@@ -191,8 +191,10 @@ class _Controller(Controller):
     async def hang_up(self) -> None:
         """End the open connections: a loop that stops with one open leaves its socket behind."""
         for smtp in self._sessions:
-            if smtp.transport is not None:
-                cast(asyncio.WriteTransport, smtp.transport).abort()
+            # A handshake that failed leaves the transport below it open.
+            for transport in (smtp.transport, smtp._original_transport):
+                if transport is not None:
+                    cast(asyncio.WriteTransport, transport).abort()
         await asyncio.sleep(0.01)  # they are told in the loop's next turns
 
 
