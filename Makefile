@@ -65,9 +65,10 @@ $(RUNTIME): | .venv/pyvenv.cfg
 $(DEV): | .venv/pyvenv.cfg
 	@$(call install,requirements-dev.lock)
 
+# The lock is complete: pip resolves nothing, or a release newer than the lock might be asked for.
 define install
 set -o pipefail; echo "installing $(1) into .venv, once, about a minute …"; \
 	rm -f .venv/installed-*; \
-	$(PIP) install --require-hashes -r $(1) | $(PROGRESS) && \
+	$(PIP) install --require-hashes --no-deps -r $(1) | $(PROGRESS) && \
 	$(PIP) install --quiet --no-deps --editable . && touch $@
 endef
