@@ -65,6 +65,7 @@ $(RUNTIME): | .venv/pyvenv.cfg
 $(DEV): | .venv/pyvenv.cfg
 	@$(call install,requirements-dev.lock)
 
+# The lock is complete: pip resolves nothing, or a release newer than the lock might be asked for.
 define install
 set -o pipefail; echo "installing $(1) into .venv, once, about a minute …"; \
 	rm -f .venv/installed-*; \

@@ -192,9 +192,11 @@ def _in_body(facts: Facts, needle: str, *, parts_too: bool) -> bool:
     if not needle:
         return True  # also in a message without text
     for place, (stretch, raw) in enumerate(facts.content or ()):
-        if place == len(facts.texts):
-            facts.texts.append(fold(stretch_text(raw, stretch)))
-        if needle in facts.texts[place] and (parts_too or stretch.what is not What.MIME):
+        if stretch.what is What.MIME and not parts_too:
+            continue
+        if place not in facts.texts:
+            facts.texts[place] = fold(stretch_text(raw, stretch))
+        if needle in facts.texts[place]:
             return True
     return False
 

@@ -34,7 +34,7 @@ class Facts:
     row: MessageRow
     header: bytes | None = None  # as served
     content: list[tuple[Stretch, bytes]] | None = None  # what is text, as it stands
-    texts: list[str] = field(default_factory=list)  # `content` decoded and folded, once asked for
+    texts: dict[int, str] = field(default_factory=dict)  # of `content` by place, once asked for
 
 
 class Test(Protocol):

@@ -116,7 +116,7 @@ async def _matching_bodies(
         # Decoding and folding is what costs; other sessions go on meanwhile.
         matching, _ = await asyncio.to_thread(_answered, test, group)
         for one in group:
-            one.header, one.content, one.texts = None, None, []
+            one.header, one.content, one.texts = None, None, {}
         for place in matching:
             yield place
 

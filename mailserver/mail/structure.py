@@ -232,10 +232,14 @@ class _Scanner:
         entity.boundary = None
 
     def _end(self, level: int, end: int) -> None:
-        """End the entities from `level` inwards."""
+        """End the entities from `level` inwards.
+
+        The empty line behind a header may be the line end that belongs to the delimiter: then the
+        entity ends behind it, and so do those around it that end here too.
+        """
         while len(self.open) > level:
             entity = self.open.pop()
-            entity.end = max(end, entity.body)
+            end = entity.end = max(end, entity.body)
             if entity.kind is Kind.MULTIPART:
                 self._close_boundary(entity)
                 if not entity.children:

@@ -85,6 +85,16 @@ def test_any_bytes_have_a_digest(message: bytes) -> None:
     _check(message)
 
 
+def test_empty_header_before_a_delimiter_lies_within_what_is_around_it() -> None:
+    """The line end of the empty line is the delimiter's too; the message of a digest has it."""
+    message = b"Content-Type: multipart/digest; boundary=a\n\n--a\n\r\n\n--a\n"
+    _check(message)
+    whole, part, inner = PartTable.decode(digest(message).parts).parts
+    assert (part.kind, part.body, part.end) == (Kind.MESSAGE, 50, 51)
+    assert (inner.start, inner.body, inner.end) == (50, 51, 51)
+    assert whole.end == len(message)
+
+
 _PIECES = [
     *(
         b"\r\n",
