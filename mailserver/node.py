@@ -93,7 +93,13 @@ class Node:
         passwords = Passwords()
         accounts = Accounts(database, settings.addresses, hashing=passwords)
         issuer = open_issuer(settings.auth.oauth)
-        logins = Logins(database, settings.limits, hashing=passwords, issuer=issuer)
+        logins = Logins(
+            database,
+            settings.limits,
+            hashing=passwords,
+            issuer=issuer,
+            mechanisms=settings.auth.mechanisms,
+        )
         domains = Domains(database)
         quotas = Quotas(database)
         listener.subscribe(MAILBOX, changes.heard)

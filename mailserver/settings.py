@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -17,6 +17,10 @@ from mailserver.errors import SettingsError
 
 Role = Literal["smtp", "submission", "imap", "delivery", "domains", "api"]
 ROLES: tuple[Role, ...] = ("smtp", "submission", "imap", "delivery", "domains", "api")
+
+Mechanism = Literal[
+    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"
+]
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -167,8 +171,9 @@ class OAuth(_Section, frozen=True):
 
 
 class Auth(_Section, frozen=True):
-    """Logging in by something else than the directory's passwords."""
+    """Logging in: SASL mechanisms that are offered, tokens."""
 
+    mechanisms: Annotated[tuple[Mechanism, ...], msgspec.Meta(min_length=1)] = get_args(Mechanism)
     oauth: OAuth = OAuth()
 
 

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from mailserver import channel_binding, metrics, sasl
@@ -69,7 +69,10 @@ async def _never(_challenge: bytes) -> bytes:
 
 
 class Logins:
-    """One process's way in; `clock` is monotonic, in seconds."""
+    """One process's way in: by those of the `mechanisms` that can be had here.
+
+    `clock` is monotonic, in seconds.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class Logins:
         *,
         hashing: Passwords,
         issuer: Issuer | None = None,
+        mechanisms: Collection[str] = sasl.MECHANISMS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._proofs = Proofs(database, hashing, limits.credential_cache, clock)
@@ -86,7 +90,8 @@ class Logins:
         self.mechanisms = tuple(
             mechanism
             for mechanism in sasl.MECHANISMS
-            if (mechanism not in sasl.OAUTH or issuer is not None)
+            if mechanism in mechanisms
+            and (mechanism not in sasl.OAUTH or issuer is not None)
             and (mechanism != sasl.PLUS or channel_binding.supported())
         )
 

@@ -65,6 +65,14 @@ async def test_a_verified_credential_is_not_hashed_again_within_its_lifetime(
         assert len(hasher.compared) == comparisons
 
 
+async def test_only_mechanisms_of_the_settings_are_offered(database: Database) -> None:
+    logins = Logins(
+        database, Limits(), hashing=Passwords(), mechanisms=("PLAIN", "SCRAM-SHA-256", "XOAUTH2")
+    )
+    # in our order; XOAUTH2 has no issuer here
+    assert logins.mechanisms == ("SCRAM-SHA-256", "PLAIN")
+
+
 async def test_a_wrong_password_is_compared_each_time(
     logins: Logins, hasher: CountingHasher, alice: Account
 ) -> None:

@@ -103,7 +103,7 @@ def test_received_and_log_carry_the_real_client(server: Server, proxied: Mapping
     assert f"[{CLIENT}]".encode() in stored
     assert b"[127.0.0.1]" not in stored
     assert _said(server, "message accepted", f"client={CLIENT}", "sender=ann@elsewhere.test")()
-    assert _said(server, "login", f"account={BOB}", f"peer={CLIENT}", "door=imaps")()
+    assert _said(server, "login", f"account={BOB}", f"client={CLIENT}", "door=imaps")()
 
 
 def test_starttls_goes_through(server: Server, proxied: Mapping[str, int]) -> None:

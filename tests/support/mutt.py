@@ -18,6 +18,8 @@ set postponed = "imaps://127.0.0.1:{imaps}/Drafts"
 set certificate_file = "{certificate}"
 set smtp_url = "smtps://{user}@127.0.0.1:{submissions}/"
 set smtp_pass = "{password}"
+# of -PLUS it knows the name only: it has no channel binding for TLS 1.3, and tries nothing else
+set smtp_authenticators = "scram-sha-256"
 set from = "{address}"
 set envelope_from
 set realname = ""
