@@ -21,6 +21,7 @@ class Header:
     hops: int = 0  # Received fields
     delivered_to: list[bytes] = field(default_factory=list)
     authors: list[bytes] = field(default_factory=list)  # bodies of the From fields
+    senders: list[bytes] = field(default_factory=list)  # of the Sender fields
 
 
 def read_header(content: Content) -> Header:
@@ -34,13 +35,15 @@ def read_header(content: Content) -> Header:
                 header.delivered_to.append(field_value(raw))
             case b"from":
                 header.authors.append(field_value(raw))
+            case b"sender":
+                header.senders.append(field_value(raw))
     return header
 
 
-def author_addresses(header: Header) -> list[Address] | None:
-    """The addresses of From; None if one of them cannot be read as an address."""
+def addresses(values: list[bytes]) -> list[Address] | None:
+    """The addresses of fields with these bodies; None if one cannot be read as an address."""
     found = []
-    for value in header.authors:
+    for value in values:
         for row in parse_address_list(value):
             if row.host is None:  # the marks of a group
                 continue

@@ -88,12 +88,15 @@ def number_of_recipients(accepted: int, limit: int) -> Reply | None:
     return replies.TOO_MANY_RECIPIENTS if accepted >= limit else None
 
 
-def recipient(resolution: Resolution, *, relaying: bool) -> Reply | None:
+def recipient(resolution: Resolution, domain: str, *, relaying: bool) -> Reply | None:
     """May mail go where this leads? `relaying`: the client may send to anywhere."""
     if resolution.suspended:
         return replies.ACCOUNT_SUSPENDED
     if not resolution.local:
-        return None if relaying else replies.RELAY_DENIED
+        if not relaying:
+            return replies.RELAY_DENIED
+        # RFC 6409 §4.2: all domains are fully qualified; an address literal is no domain.
+        return None if "." in domain or domain.startswith("[") else replies.NOT_QUALIFIED
     return None if resolution.known else replies.UNKNOWN_MAILBOX
 
 
@@ -115,7 +118,10 @@ def sender(*, owned: bool) -> Reply:
 
 
 def authors(owned: list[bool] | None) -> Reply | None:
-    """From on submission: each of its addresses is the user's. None: they cannot be read."""
+    """From or Sender on submission: all their addresses are the user's (RFC 6409 §6.1).
+
+    None: they cannot be read.
+    """
     if owned is None:
         return replies.BAD_FROM
     return None if all(owned) else replies.NOT_YOUR_FROM

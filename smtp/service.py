@@ -255,7 +255,9 @@ class Service(ABC):
         return await self._recipient(client, envelope, address, asked)
 
     def _add(self, envelope: Envelope, recipient: Recipient) -> Reply:
-        refusal = policy.recipient(recipient.resolution, relaying=self.rules.login)
+        refusal = policy.recipient(
+            recipient.resolution, recipient.address.domain, relaying=self.rules.login
+        )
         if refusal:
             return refusal
         envelope.recipients.append(recipient)

@@ -16,14 +16,14 @@ from smtp.arrival import Prefix, received
 from smtp.authentication import authenticate
 from smtp.client import Client
 from smtp.grammar import Mail
-from smtp.message import author_addresses
+from smtp.message import addresses
 from smtp.policy import Rules
 from smtp.replies import Reply
 from smtp.service import Answer, Service
 from smtp.session import Session
 from smtp.transaction import Transaction
 
-MAX_AUTHORS = 20  # addresses in From
+MAX_AUTHORS = 20  # addresses in From, or in Sender
 
 
 class Submission(Service):
@@ -84,20 +84,21 @@ class Submission(Service):
         verdict = policy.verdict(self.evidence(header, passed_here=False))
         if verdict.refusal:
             return verdict.refusal
-        authors = author_addresses(header)
-        if refusal := policy.authors(await self._owned(account, authors)):
-            return refusal
+        authors, senders = addresses(header.authors), addresses(header.senders)
+        for named in (authors, senders):
+            if refusal := policy.authors(await self._owned(account, named)):
+                return refusal
         return Prefix(
             received(transaction, self.settings.hostname),
             verdict.fields,
             self._completion(transaction, account, authors or []),
         )
 
-    async def _owned(self, account: Account, authors: list[Address] | None) -> list[bool] | None:
-        """Whether each address of From is the account's; None: they cannot be told."""
-        if authors is None or len(authors) > MAX_AUTHORS:
+    async def _owned(self, account: Account, named: list[Address] | None) -> list[bool] | None:
+        """Whether each address of a field is the account's; None: they cannot be told."""
+        if named is None or len(named) > MAX_AUTHORS:
             return None
-        return [await self.accounts.owns(account, author) for author in authors]
+        return [await self.accounts.owns(account, one) for one in named]
 
     def _completion(
         self, transaction: Transaction, account: Account, authors: list[Address]

@@ -10,7 +10,7 @@ from mailserver.mail.addresses import Address
 from mailserver.mail.replies import Reply
 from smtp import policy, replies
 from smtp.grammar import Mail
-from smtp.message import author_addresses, names_any, read_header
+from smtp.message import addresses, names_any, read_header
 from smtp.policy import Evidence, Rules, Stage, Verdict
 from smtp.recipients import Envelope, Forward, Recipient, destinations
 
@@ -78,8 +78,22 @@ def test_auth_in_its_place(stage: Stage, rules: Rules, expected: Reply | None) -
 def test_recipients(
     resolution: Resolution, inbound: Reply | None, submission: Reply | None
 ) -> None:
-    assert policy.recipient(resolution, relaying=False) is inbound
-    assert policy.recipient(resolution, relaying=True) is submission
+    assert policy.recipient(resolution, "b.test", relaying=False) is inbound
+    assert policy.recipient(resolution, "b.test", relaying=True) is submission
+
+
+@pytest.mark.parametrize(
+    ("domain", "reply"),
+    [
+        ("sales", replies.NOT_QUALIFIED),
+        ("[192.0.2.1]", None),
+        ("[IPv6:2001:db8::1]", None),
+        ("b.test", None),
+    ],
+)
+def test_only_qualified_domains_are_relayed_to(domain: str, reply: Reply | None) -> None:
+    assert policy.recipient(ELSEWHERE, domain, relaying=True) is reply
+    assert policy.recipient(local(BOB), domain, relaying=True) is None
 
 
 def test_limits() -> None:
@@ -129,13 +143,14 @@ def test_what_a_header_tells() -> None:
     assert header.hops == 2
     assert names_any(header.delivered_to, {"bob@example.test"})
     assert not names_any(header.delivered_to, {"amy@example.test"})
-    assert author_addresses(header) == [
+    assert addresses(header.authors) == [
         Address("amy", "example.test"),
         Address("bob", "example.test"),
         Address("a b", "example.test"),
     ]
-    assert author_addresses(read_header(b"From: \xff@x\r\n\r\n")) is None
-    assert author_addresses(read_header(b"Subject: x\r\n\r\n")) == []
+    assert addresses(read_header(b"From: \xff@x\r\n\r\n").authors) is None
+    assert addresses(read_header(b"Subject: x\r\n\r\n").authors) == []
+    assert addresses(read_header(b"SENDER: a@b.test\r\n\r\n").senders) == [Address("a", "b.test")]
     assert not names_any([b"", b"@", b"\xff"], {"bob@example.test"})
 
 
