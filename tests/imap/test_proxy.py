@@ -52,7 +52,7 @@ async def test_a_login_shows_the_client_behind_the_proxy(
             assert (await client.line()).startswith(b"* OK ")
         with heard() as lines:
             await client.login()
-        assert [line["peer"] for line in lines if line["event"] == "login"] == [peer]
+        assert [line["client"] for line in lines if line["event"] == "login"] == [peer]
 
 
 @pytest.mark.parametrize("said", [b"a NOOP\r\n", b"\x16\x03\x01", b""], ids=repr)
