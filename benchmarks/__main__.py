@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-SCENARIOS = ("smtp_accept", "imap_fetch")
+SCENARIOS = ("smtp_accept", "smtp_connect", "smtp_large", "smtp_idle", "imap_fetch")
 
 
 def main(names: list[str]) -> int:

@@ -2,13 +2,14 @@
 
 import time
 
-from benchmarks import load, ours, peers
-from benchmarks.load import ImapClient
+from benchmarks import ours, peers
+from benchmarks.imap_load import ImapClient
+from benchmarks.messages import message
 from benchmarks.peers import PASSWORD, USER
 from benchmarks.report import Figure, in_turn
 
 MESSAGES = 10_000
-BODIES = [load.message(number, 2_000 + number * 37 % 6_000) for number in range(500)]
+BODIES = [message(number, 2_000 + number * 37 % 6_000) for number in range(500)]
 COMMANDS = {
     "UID FLAGS, 10,000": ("FETCH 1:* (UID FLAGS)", MESSAGES),
     "FAST + ENVELOPE, 10,000": ("FETCH 1:* (FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)", MESSAGES),

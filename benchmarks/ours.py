@@ -12,17 +12,21 @@ from benchmarks.peers import PASSWORD, USER
 from mailserver.embedded.postgres import PostgresServer
 from mailserver.storage import mailboxes
 from mailserver.storage.database import Database
-from tests.support.server import Server
+from tests.support.server import COMMAND, Server
 
 
 @contextmanager
-def running(*, users: int, workers: int) -> Iterator[Server]:
-    """A server with `user0@example.test` … whose data goes away afterwards."""
+def running(*, users: int, workers: int, **settings: str) -> Iterator[Server]:
+    """A server with `user0@example.test` … whose data goes away afterwards.
+
+    It logs into a file, as a peer does, and not through a pipe to us.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as folder:
-        server = Server(Path(folder), workers=workers)
+        command = ("/bin/sh", "-c", f'exec {COMMAND} "$@" 2>{folder}/log', "mailserver")
+        server = Server(Path(folder) / "var", workers=workers, command=command, **settings)
         server.start()
         try:
-            asyncio.run(_add_users(PostgresServer(Path(folder) / "postgres").dsn(), users))
+            asyncio.run(_add_users(PostgresServer(server.data / "postgres").dsn(), users))
             yield server
         finally:
             server.stop()

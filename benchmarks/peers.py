@@ -17,8 +17,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from mailserver.keys import self_signed
 from tests.support.postfix import master_services
 
 USER = "user{}@example.test"
@@ -27,12 +29,14 @@ PASSWORD = "secret"
 
 @dataclass(slots=True)
 class Peer:
-    """A running server; `queue` is where Postfix holds what it accepted."""
+    """A running server; `lmtp` and `sasl` are sockets of Dovecot's."""
 
     name: str
     port: int
     folder: Path
+    pid: int  # of the process above all of its own
     lmtp: Path | None = None
+    sasl: Path | None = None
 
 
 def missing(*programs: str) -> str | None:
@@ -72,8 +76,11 @@ def wait_for(port: int, seconds: float = 20) -> None:
 
 
 @contextmanager
-def postfix(folder: Path, *, lmtp: Path | None = None) -> Iterator[Peer]:
-    """Postfix; without `lmtp` it accepts, fsyncs and holds, with it it delivers there."""
+def postfix(folder: Path, *, lmtp: Path | None = None, sasl: Path | None = None) -> Iterator[Peer]:
+    """Postfix; without `lmtp` it accepts, fsyncs and holds, with it it delivers there.
+
+    With `sasl` it has STARTTLS, and AUTH by Dovecot.
+    """
     port = free_port()
     config = folder / "postfix"
     config.mkdir(mode=0o755, parents=True)
@@ -111,16 +118,33 @@ def postfix(folder: Path, *, lmtp: Path | None = None) -> Iterator[Peer]:
         maillog_file = /var/log/bench-{port}.log
         maillog_file_prefixes = /var
         """
-    (config / "main.cf").write_text(textwrap.dedent(main) + route + "\n")
+    more = "" if sasl is None else _secured(folder, sasl)
+    (config / "main.cf").write_text(textwrap.dedent(main) + route + "\n" + more)
     (config / "master.cf").write_text(master_services(port))
     command = ["/usr/sbin/postfix", "-c", str(config)]
     subprocess.run([*command, "start"], check=True, capture_output=True)
     try:
         wait_for(port)
-        yield Peer("postfix", port, folder)
+        pid = int((folder / "queue" / "pid" / "master.pid").read_text())
+        yield Peer("postfix", port, folder, pid)
     finally:
         subprocess.run([*command, "stop"], check=False, capture_output=True)
         Path(f"/var/log/bench-{port}.log").unlink(missing_ok=True)
+
+
+def _secured(folder: Path, sasl: Path) -> str:
+    made = self_signed(("bench.test",), now=datetime.now(UTC) - timedelta(minutes=1))
+    (folder / "certificate.pem").write_bytes(made.certificate)
+    (folder / "key.pem").write_bytes(made.private_key)
+    return textwrap.dedent(f"""\
+        smtpd_tls_security_level = may
+        smtpd_tls_cert_file = {folder}/certificate.pem
+        smtpd_tls_key_file = {folder}/key.pem
+        smtpd_tls_auth_only = yes
+        smtpd_sasl_auth_enable = yes
+        smtpd_sasl_type = dovecot
+        smtpd_sasl_path = {sasl}
+        """)
 
 
 def empty_queue(peer: Peer) -> None:
@@ -173,6 +197,11 @@ def dovecot(folder: Path, *, users: int) -> Iterator[Peer]:
             mode = 0666
           }}
         }}
+        service auth {{
+          unix_listener sasl {{
+            mode = 0666
+          }}
+        }}
         passdb {{
           driver = passwd-file
           args = scheme=PLAIN username_format=%u {folder}/passwd
@@ -189,7 +218,8 @@ def dovecot(folder: Path, *, users: int) -> Iterator[Peer]:
     process = subprocess.Popen(["dovecot", "-F", "-c", str(config)])
     try:
         wait_for(port)
-        yield Peer("dovecot", port, folder, folder / "run" / "lmtp")
+        run = folder / "run"
+        yield Peer("dovecot", port, folder, process.pid, run / "lmtp", run / "sasl")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)

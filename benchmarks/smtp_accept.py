@@ -4,55 +4,68 @@ Postfix is measured twice: accepting only (fsynced into its queue and held), and
 Dovecot over LMTP, where the rate counts until the last message can be read.
 """
 
-import asyncio
 import time
 from collections.abc import Iterator
 
-from benchmarks import load, ours, peers
+from benchmarks import ours, peers, usage
+from benchmarks.imap_load import ImapClient
+from benchmarks.messages import message
 from benchmarks.peers import PASSWORD, USER, Peer
 from benchmarks.report import Figure, in_turn
+from benchmarks.smtp_load import Load
+from tests.support.server import Server
 
 SIZE = 10_000  # octets
-USERS = 20
-BODIES = [load.message(number, SIZE) for number in range(200)]
+USERS = 100
+BODIES = [message(number, SIZE) for number in range(200)]
 RECIPIENTS = [USER.format(number) for number in range(USERS)]
-MESSAGES = 4_000
+MESSAGES = 6_000
 
 
 def run() -> Iterator[Figure]:
     """The figures of this scenario, each as it is known; a peer that is missing is left out."""
-    with ours.running(users=USERS, workers=1) as server:
+    with ours.running(users=USERS, workers=2) as server:
         for sessions in (20, 100):
-            port = server.ports["smtp"]
-            yield from _accept_only(port, sessions)
-            yield from _delivered(port, sessions)
+            yield from _accept_only(server, sessions)
+            yield from _delivered(server, sessions)
 
 
-def _send(port: int, sessions: int, messages: int) -> dict[str, float]:
-    sent = asyncio.run(load.smtp(port, RECIPIENTS, BODIES, sessions, messages // sessions))
-    return {"rate": sent.rate, "p99": sent.percentile(0.99) * 1000}
+def _send(port: int, pid: int, sessions: int, messages: int) -> dict[str, float]:
+    before = usage.cpu(pid)
+    sent = Load(port, RECIPIENTS, BODIES, sessions, messages // sessions).run()
+    return {
+        "rate": sent.rate,
+        "p99": sent.percentile(0.99) * 1000,
+        "cpu": (usage.cpu(pid) - before) * 1000 / sent.messages,
+    }
 
 
-def _accept_only(port: int, sessions: int) -> list[Figure]:
+def _ours(server: Server, sessions: int) -> dict[str, float]:
+    assert server.process is not None
+    return _send(server.ports["smtp"], server.process.pid, sessions, MESSAGES)
+
+
+def _accept_only(server: Server, sessions: int) -> list[Figure]:
     if why := peers.missing("postfix"):
         print(f"Postfix is left out: {why}")
         return []
     with peers.folder() as folder, peers.postfix(folder) as peer:
 
         def theirs() -> dict[str, float]:
-            figures = _send(peer.port, sessions, MESSAGES // 2)
+            figures = _send(peer.port, peer.pid, sessions, MESSAGES // 3)
             peers.empty_queue(peer)
             return figures
 
-        a, b = in_turn(lambda: _send(port, sessions, MESSAGES), theirs)
-    name = f"SMTP 10 KB, {sessions} sessions"
+        a, b = in_turn(lambda: _ours(server, sessions), theirs)
+    name, held = f"SMTP 10 KB, {sessions} sessions", "Postfix, held"
     return [
-        Figure(f"{name}, accepted", "msg/s", a["rate"], "Postfix, held", b["rate"]),
-        Figure(f"{name}, p99 of the 250", "ms", a["p99"], "Postfix, held", b["p99"], True),
+        Figure(f"{name}, accepted", "msg/s", a["rate"], held, b["rate"]),
+        Figure(f"{name}, p99 of the 250", "ms", a["p99"], held, b["p99"], True),
+        Figure(f"{name}, CPU a message", "ms", a["cpu"], held, b["cpu"], True),
     ]
 
 
-def _delivered(port: int, sessions: int) -> list[Figure]:
+def _delivered(server: Server, sessions: int) -> list[Figure]:
     if why := peers.missing("postfix", "dovecot"):
         print(f"Postfix with Dovecot is left out: {why}")
         return []
@@ -65,20 +78,20 @@ def _delivered(port: int, sessions: int) -> list[Figure]:
 
         def theirs() -> dict[str, float]:
             nonlocal expected
-            count = MESSAGES // 4 // sessions * sessions
+            count = MESSAGES // 6 // sessions * sessions
             expected += count
             started = time.perf_counter()
-            _send(peer.port, sessions, count)
+            _send(peer.port, peer.pid, sessions, count)
             _wait_for(store, expected)
             return {"rate": count / (time.perf_counter() - started)}
 
-        a, b = in_turn(lambda: _send(port, sessions, MESSAGES), theirs)
+        a, b = in_turn(lambda: _ours(server, sessions), theirs)
     name = f"SMTP 10 KB, {sessions} sessions, delivered"
     return [Figure(name, "msg/s", a["rate"], "Postfix to Dovecot", b["rate"])]
 
 
 def _wait_for(store: Peer, expected: int) -> None:
-    clients = [load.ImapClient(store.port, name, PASSWORD) for name in RECIPIENTS]
+    clients = [ImapClient(store.port, name, PASSWORD) for name in RECIPIENTS]
     while sum(client.count("INBOX") for client in clients) < expected:
         time.sleep(0.02)
     for client in clients:

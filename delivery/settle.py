@@ -120,7 +120,7 @@ async def _tell(node: Node, message: Message, found: list[Settled]) -> None:
         recipient, outcome = one.recipient, one.outcome
         if not recipient.asked.done:  # it was counted when it was
             metrics.DELIVERY_ATTEMPTS.labels(outcome.state).inc()
-            metrics.SMTP_MESSAGES.labels(domain, organization, "out", outcome.state).inc()
+            metrics.smtp_messages(domain, organization, "out", outcome.state).inc()
         if one.action:
             metrics.DELIVERY_REPORTS.labels(one.action).inc()
         log.info(

@@ -4,8 +4,11 @@ Secrets never become a keyword. What a peer sent can never break a line: values 
 control characters escaped. An event below the level costs the call only (about 1 µs).
 """
 
+import asyncio
+import atexit
 import contextlib
 import logging
+import re
 import sys
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
@@ -18,6 +21,10 @@ from structlog.typing import FilteringBoundLogger as BoundLogger
 from mailserver.settings import Logs
 
 __all__ = ["BoundLogger", "configure", "logger"]
+
+# What stands in a line as it is: ASCII without space, quote, equals sign, backslash.
+_PLAIN = re.compile(r"[!#-<>-\[\]-~]+").fullmatch
+_SPECIAL = frozenset(' "=\\')
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -51,7 +58,7 @@ def _configure(level: int, render: Callable[[str, str, Event], str], role: str) 
     structlog.configure(
         processors=[line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(_Output()),  # type: ignore[arg-type]
+        logger_factory=lambda *_: _OUTPUT,
         cache_logger_on_first_use=True,
     )
 
@@ -76,7 +83,9 @@ def _decoded(value: object) -> object:
 
 def _quoted(value: object) -> str:
     text = str(_decoded(value))
-    if text and text.isprintable() and not any(char in text for char in ' "=\\'):
+    if _PLAIN(text):
+        return text
+    if text and text.isprintable() and _SPECIAL.isdisjoint(text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{_printable(escaped)}"'
@@ -96,15 +105,40 @@ def unraisable(found: "sys.UnraisableHookArgs") -> None:
 
 
 class _Output:
-    """stderr, as it is at the moment of writing; that nobody reads it any more breaks no mail."""
+    """stderr, as it is at the moment of writing; that nobody reads it any more breaks no mail.
 
-    def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(text)
+    What is logged in one turn of the event loop leaves in one write at its end.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # where a flush is due
+
+    def line(self, text: str) -> None:
+        self._lines.append(text)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if loop is not self._loop:
+            self._loop = loop
+            loop.call_soon(self.flush)
+
+    # structlog calls the method that is named as the level.
+    debug = info = warning = error = critical = line
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            sys.stderr.flush()
+        self._loop = None
+        lines, self._lines = self._lines, []
+        if lines:
+            with contextlib.suppress(OSError):
+                sys.stderr.write("\n".join(lines) + "\n")
+                sys.stderr.flush()
+
+
+_OUTPUT = _Output()
+atexit.register(_OUTPUT.flush)
 
 
 class _Bridge(logging.Handler):

@@ -123,7 +123,7 @@ class Connection(SMTP):
         address = self._address or address_of(transport.get_extra_info("peername"))
         self.client = Client(self.loop, address)
         self.session = self.client
-        metrics.SMTP_SESSIONS.labels(self.service.door).inc()
+        self.service.open_sessions.inc()
         self.expect(self.service.settings.smtp.command_timeout)
         self._tick()
         self._sessions.add(self)
@@ -153,7 +153,7 @@ class Connection(SMTP):
         if self not in self._sessions:
             return
         self._sessions.discard(self)
-        metrics.SMTP_SESSIONS.labels(self.service.door).dec()
+        self.service.open_sessions.dec()
         self._ended = True
         self.transport = None
         if self._timer is not None:
@@ -247,7 +247,7 @@ class Connection(SMTP):
         """Reply, with the next flush: replies to pipelined commands leave together."""
         if self._ended:
             return
-        self._output.append(replies.wire(reply))
+        self._output.append(reply.wire)
         if reply.code >= 400:
             self._refused(reply)
         if replies.closes(reply):
@@ -259,7 +259,7 @@ class Connection(SMTP):
         self.client.errors += reply.permanent
         if self.client.errors >= self.service.settings.smtp.max_errors and not self._ended:
             log.info("too many errors", client=self.client.address)
-            self._output.append(replies.wire(replies.TOO_MANY_ERRORS))
+            self._output.append(replies.TOO_MANY_ERRORS.wire)
             self._ended = True
 
     async def push(self, status: str | bytes) -> None:

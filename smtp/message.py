@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from mailserver.mail.address_list import parse_address_list
 from mailserver.mail.addresses import Address, AddressError, parse_address
-from mailserver.mail.headers import end_of_header, field_value, fields
+from mailserver.mail.headers import end_of_header, values
 from mailserver.mail.structure import MAX_HEADER
 from mailserver.objects import Content
+
+_DECIDING = frozenset((b"received", b"delivered-to", b"from", b"sender"))
 
 
 @dataclass(slots=True)
@@ -26,24 +28,21 @@ class Header:
 
 def read_header(content: Content) -> Header:
     """Look at each field once."""
-    header = Header(content[: min(end_of_header(content), MAX_HEADER)])
-    for name, raw in fields(header.raw):
-        match name.lower():
-            case b"received":
-                header.hops += 1
-            case b"delivered-to":
-                header.delivered_to.append(field_value(raw))
-            case b"from":
-                header.authors.append(field_value(raw))
-            case b"sender":
-                header.senders.append(field_value(raw))
-    return header
+    raw = content[: min(end_of_header(content), MAX_HEADER)]
+    bodies, _ = values(raw, _DECIDING)
+    return Header(
+        raw,
+        hops=len(bodies.get(b"received", ())),
+        delivered_to=bodies.get(b"delivered-to", []),
+        authors=bodies.get(b"from", []),
+        senders=bodies.get(b"sender", []),
+    )
 
 
-def addresses(values: list[bytes]) -> list[Address] | None:
+def addresses(bodies: list[bytes]) -> list[Address] | None:
     """The addresses of fields with these bodies; None if one cannot be read as an address."""
     found = []
-    for value in values:
+    for value in bodies:
         for row in parse_address_list(value):
             if row.host is None:  # the marks of a group
                 continue
@@ -56,9 +55,9 @@ def addresses(values: list[bytes]) -> list[Address] | None:
     return found
 
 
-def names_any(values: list[bytes], keys: set[str]) -> bool:
+def names_any(bodies: list[bytes], keys: set[str]) -> bool:
     """True when one of the field bodies is an address with one of these keys."""
-    for value in values:
+    for value in bodies:
         try:
             if parse_address(value.strip(b"<> \t"), smtputf8=True).key in keys:
                 return True

@@ -4,12 +4,10 @@ Invariants: a text gives nothing away; all replies but the greeting, those to EH
 3xx carry an enhanced status code of their class (RFC 2034 §4).
 """
 
-from functools import lru_cache
-
 from mailserver.errors import MailError
 from mailserver.mail.replies import Reply
 
-__all__ = ["Reply", "closes", "refusal", "wire"]
+__all__ = ["Reply", "closes", "refusal"]
 
 
 def refusal(error: MailError) -> Reply:
@@ -19,13 +17,9 @@ def refusal(error: MailError) -> Reply:
 
 def closes(reply: Reply) -> bool:
     """True when the session ends behind it (RFC 5321 §3.8, §4.1.1.10)."""
-    return reply.code in (221, 421) or reply in (WRONG_PROTOCOL, LOST_IN_CHUNKS, NOT_TRUSTED)
-
-
-@lru_cache(maxsize=1024)
-def wire(reply: Reply) -> bytes:
-    """The reply's lines."""
-    return reply.encode()
+    if reply.code in (501, 554):
+        return reply in (WRONG_PROTOCOL, LOST_IN_CHUNKS, NOT_TRUSTED)
+    return reply.code in (221, 421)
 
 
 # ── success ──────────────────────────────────────────────────────────────────────────────────

@@ -71,6 +71,7 @@ class Service(ABC):
         self.ingest = ingest
         self.tls_context = tls_context
         self.door = door
+        self.open_sessions = metrics.SMTP_SESSIONS.labels(door)
         self.spool = settings.data / "incoming"  # where large messages wait for their end
         self.bare = Bare(settings.smtp.bare_line_ends)
         self._bounds = Bounds(settings.submission.max_hold, settings.submission.min_by)
@@ -304,4 +305,4 @@ class Service(ABC):
         return Evidence(header.hops, self.settings.smtp.max_hops, passed_here)
 
     def count(self, domain: str, organization: str, result: str) -> None:
-        metrics.SMTP_MESSAGES.labels(domain, organization, self.direction, result).inc()
+        metrics.smtp_messages(domain, organization, self.direction, result).inc()

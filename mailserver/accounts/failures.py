@@ -15,6 +15,7 @@ from mailserver.accounts import throttle
 from mailserver.accounts.repeats import Repeats
 from mailserver.accounts.values import Account
 from mailserver.mail.addresses import AddressError, parse_address
+from mailserver.mail.networks import networks, within
 from mailserver.settings import Limits
 from mailserver.storage.database import Database
 from mailserver.storage.directory import login_failures, login_networks
@@ -40,14 +41,14 @@ class Failures:
         self._database = database
         self._limits = limits
         self._clock = clock
-        self._exempt = throttle.networks(limits.exempt_networks)
+        self._exempt = networks(limits.exempt_networks)
         self._quiet_until = float("-inf")
         self._repeats = Repeats(limits.failed_login_window, clock)
         self._seen: OrderedDict[tuple[int, str], date] = OrderedDict()
 
     async def admitted(self, client: str, name: str) -> bool:
         """May this client (its IP address) try to log in as `name` now?"""
-        if throttle.within(client, self._exempt) or self._clock() < self._quiet_until:
+        if within(client, self._exempt) or self._clock() < self._quiet_until:
             return True
         network, account = throttle.network_of(client), _address(name)
         rates = self._rates(network, account)
@@ -63,7 +64,7 @@ class Failures:
 
     async def failed(self, client: str, name: str, password: str = "") -> Price:
         """Count a failure; `name` "" is nobody's account, `password` "" is not known."""
-        if throttle.within(client, self._exempt):
+        if within(client, self._exempt):
             return Price()
         network, account = throttle.network_of(client), _address(name)
         rates = self._rates(network, account)
@@ -82,7 +83,7 @@ class Failures:
     async def succeeded(self, client: str, account: Account) -> None:
         """Remember where the owner of the account is: one row a day and network at most."""
         network = throttle.network_of(client)
-        if not network or throttle.within(client, self._exempt):
+        if not network or within(client, self._exempt):
             return
         key, today = (account.id, network), datetime.now(UTC).date()
         if self._seen.get(key) == today:

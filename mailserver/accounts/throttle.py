@@ -2,32 +2,20 @@
 
 import ipaddress
 import math
-from collections.abc import Sequence
+from functools import lru_cache
 
 from mailserver.errors import Refused
 from mailserver.mail.addresses import AddressError, parse_address
+from mailserver.mail.networks import parsed
 from mailserver.settings import Limits
 
 MOST_DELAY = 20.0  # seconds; clients give up on an answer after 30
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-
-def networks(texts: Sequence[str]) -> tuple[_Network, ...]:
-    """Networks from settings."""
-    return tuple(ipaddress.ip_network(text) for text in texts)
-
-
-def within(address: str, among: tuple[_Network, ...]) -> bool:
-    """True when the address lies in one of the networks; one that is no address is in none."""
-    found = _parsed(address)
-    return found is not None and any(found in network for network in among)
-
-
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """What one client can choose its addresses from: the IPv4 /24 or IPv6 /64; "" for none."""
-    found = _parsed(address)
+    found = parsed(address)
     if found is None:
         return ""
     # RFC 4291 §2.5.4: a host has all of a /64.
@@ -72,13 +60,3 @@ def delay(level: float, first: float) -> float:
     """Seconds that the answer to a failure waits, with `level` failures not forgotten yet."""
     doublings = min(max(level - 1, 0.0), 20.0)
     return min(first * math.pow(2, doublings), max(MOST_DELAY, first))
-
-
-def _parsed(address: str) -> _Address | None:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    # A socket of both families shows IPv4 clients as ::ffff:192.0.2.1.
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found

@@ -7,6 +7,7 @@ leaves an arrival either whole or not there, and only a whole one gets a receipt
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from mailserver import metrics
 from mailserver.accounts import Account
@@ -55,7 +56,6 @@ class Ingest:
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._ids: Iterator[int] = iter(())
-        self._ids_left = 0
         self._inboxes: dict[int, int] = {}
 
     async def accept(self, arrival: Arrival) -> Receipt:
@@ -200,15 +200,13 @@ class Ingest:
         return await asyncio.to_thread(prepare, arrival, iter(ids), self._inline_limit)
 
     async def _take_ids(self, count: int) -> list[int]:
-        taken: list[int] = []
+        taken = list(islice(self._ids, count))
         while len(taken) < count:
-            if not self._ids_left:
-                async with self._database.connection() as c:
-                    block = await arrivals.new_ids(c)
-                self._ids, self._ids_left = iter(block), len(block)
-            step = min(count - len(taken), self._ids_left)
-            taken += [next(self._ids) for _ in range(step)]
-            self._ids_left -= step
+            async with self._database.connection() as c:
+                block = await arrivals.new_ids(c)
+            # Others may have waited for a block too: what is left of theirs is used first.
+            self._ids = chain(self._ids, block)
+            taken += islice(self._ids, count - len(taken))
         return taken
 
 

@@ -125,6 +125,8 @@ def _numeric_offset(zone: str) -> timezone:
 
 
 def _zone(moment: datetime) -> str:
+    if moment.tzinfo is UTC:
+        return "+0000"
     offset = moment.utcoffset()
     minutes = 0 if offset is None else round(offset.total_seconds() / 60)
     sign = "-" if minutes < 0 else "+"

@@ -15,7 +15,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 def printable(text: str) -> str:
     """`text` with every control character (line ends too) and lone surrogate replaced by "?"."""
-    return _CONTROL.sub("?", text)
+    return text if text.isprintable() else _CONTROL.sub("?", text)
 
 
 def fold_field(name: str, words: Iterable[str], *, indent: str = "\t") -> bytes:

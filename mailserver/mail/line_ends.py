@@ -11,8 +11,9 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 def has_bare(content: bytes) -> bool:
     """True when a CR or LF stands in `content` that is no part of CR LF (RFC 5321 §2.3.8)."""
-    ends = content.count(b"\r\n")
-    return content.count(b"\n") != ends or content.count(b"\r") != ends
+    # Without its line ends it has none: quicker than to count three times.
+    rest = b"".join(content.split(b"\r\n"))
+    return b"\n" in rest or b"\r" in rest
 
 
 def normalised(content: bytes) -> bytes:

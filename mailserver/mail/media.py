@@ -5,6 +5,7 @@ Invariants: never raises; a `Media` is shared between messages and must not be c
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from mailserver.mail.nstring import NIL, nstring, string
@@ -27,6 +28,13 @@ PLAIN: MediaType = (b"text", b"plain", [])
 # RFC 2046 §5.1.5: the default inside multipart/digest
 MESSAGE: MediaType = (b"message", b"rfc822", [])
 OPAQUE: MediaType = (b"application", b"octet-stream", [])
+
+# Entities that have no others of the fields that are read here are mostly alike.
+_RARE = frozenset(
+    b"content-id content-description content-md5 content-disposition content-language "
+    b"content-location".split()
+)
+_SHORT = 80  # octets of a Content-Type that may repeat; boundaries and file names make it longer
 
 _DEFAULT_CHARSET = (b"charset", b"us-ascii")
 _ENCODINGS = {
@@ -63,6 +71,20 @@ def read_media(
 
     `forced` is taken for its type instead, whatever Content-Type says.
     """
+    if forced is None and default is PLAIN and _RARE.isdisjoint(fields):
+        kind, encoding = fields.get(b"content-type"), fields.get(b"content-transfer-encoding")
+        if kind is None or len(kind[0]) <= _SHORT:
+            return _common(kind[0] if kind else None, encoding[0] if encoding else None)
+    return _read(fields, default, forced)
+
+
+@functools.lru_cache(maxsize=512)
+def _common(kind: bytes | None, encoding: bytes | None) -> Media:
+    fields = {b"content-type": kind, b"content-transfer-encoding": encoding}
+    return _read({name: [value] for name, value in fields.items() if value is not None}, PLAIN)
+
+
+def _read(fields: FieldValues, default: MediaType, forced: MediaType | None = None) -> Media:
     maintype, subtype, parameters = forced or _media_type(fields, default)
     charset = parameter(parameters, b"charset") or b""
     token = _first_token(fields, b"content-transfer-encoding") or b"7bit"  # RFC 2045 §6.1

@@ -2,8 +2,22 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@lru_cache(maxsize=4096)
+def parsed(text: str) -> IPAddress | None:
+    """The address without its zone; None for what is none. IPv4 in IPv6 is IPv4."""
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    # A socket of both families shows IPv4 clients as ::ffff:192.0.2.1.
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
 
 
 def networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -12,21 +26,13 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
 
 
 def within(address: str, among: tuple[Network, ...]) -> bool:
-    """True when the address lies in one of the networks; "" lies in none."""
-    if not address or not among:
-        return False
-    found = ipaddress.ip_address(address)
-    return any(found in network for network in among)
+    """True when the address lies in one of the networks; what is no address lies in none."""
+    found = parsed(address) if among else None
+    return found is not None and any(found in network for network in among)
 
 
 def address_of(peername: object) -> str:
-    """The IP address in a socket's peer name; IPv4 in IPv6 is IPv4."""
+    """The IP address in a socket's peer name; "" where there is none."""
     if not isinstance(peername, tuple) or not peername:
         return ""
-    text = str(peername[0]).partition("%")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return ""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+    return str(parsed(str(peername[0])) or "")

@@ -1,12 +1,12 @@
 """SMTP replies as values: made here for the wire, or read from a remote server.
 
-Invariant: `encode` gives well-formed reply lines whatever the text is; no text can add a line.
+Invariant: `wire` is well-formed reply lines whatever the text is; no text can add a line.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_LINE = 512  # octets with CR LF, RFC 5321 §4.5.3.1.5
 
@@ -23,6 +23,7 @@ class Reply:
     code: int
     enhanced: str
     text: str
+    _wire: bytes = field(default=b"", init=False, repr=False, compare=False)
 
     @property
     def positive(self) -> bool:
@@ -44,8 +45,15 @@ class Reply:
         """The enhanced code, or the one that says no more than the class (RFC 3463 §3.1: X.0.0)."""
         return self.enhanced or f"{self.code // 100}.0.0"
 
-    def encode(self) -> bytes:
-        """Reply lines with CR LF. RFC 2034 §4: the enhanced code stands on every line."""
+    @property
+    def wire(self) -> bytes:
+        """Reply lines with CR LF; made once, since most replies are constants."""
+        if not self._wire:
+            self._wire = self._encoded()
+        return self._wire
+
+    def _encoded(self) -> bytes:
+        # RFC 2034 §4: the enhanced code stands on every line.
         lead = f"{self.enhanced} " if self.enhanced else ""
         room = MAX_LINE - len("250-\r\n") - len(lead)
         lines = [

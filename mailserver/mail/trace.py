@@ -5,13 +5,13 @@ Invariants: fields are folded and end by CR LF; nothing a client said can inject
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import datetime
 
 from mailserver.mail.addresses import Address
 from mailserver.mail.dates import format_date
 from mailserver.mail.folding import fold_field
+from mailserver.mail.networks import parsed
 
 MAX_NAME = 255  # characters of a host name or HELO argument that are shown
 
@@ -94,10 +94,7 @@ def _token(text: str) -> str:
 
 def _literal(address: str) -> str:
     """The inside of an address-literal (RFC 5321 §4.1.3)."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    found = parsed(address)
+    if found is None:
         return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(parsed.ipv4_mapped or f"IPv6:{parsed}")
-    return str(parsed)
+    return f"IPv6:{found}" if found.version == 6 else str(found)

@@ -12,15 +12,15 @@ from mailserver.mail.replies import MAX_LINE, Reply, parse_reply
 
 
 def test_wire_form() -> None:
-    assert Reply(250, "2.1.0", "OK").encode() == b"250 2.1.0 OK\r\n"
-    assert Reply(354, "", "go on").encode() == b"354 go on\r\n"
-    assert Reply(250, "2.0.0", "").encode() == b"250 2.0.0 \r\n"
-    assert Reply(250, "", "host\nSIZE 10\nPIPELINING").encode() == (
+    assert Reply(250, "2.1.0", "OK").wire == b"250 2.1.0 OK\r\n"
+    assert Reply(354, "", "go on").wire == b"354 go on\r\n"
+    assert Reply(250, "2.0.0", "").wire == b"250 2.0.0 \r\n"
+    assert Reply(250, "", "host\nSIZE 10\nPIPELINING").wire == (
         b"250-host\r\n250-SIZE 10\r\n250 PIPELINING\r\n"
     )
     # RFC 2034 §4: on every line
-    assert Reply(550, "5.7.1", "a\r\nb").encode() == b"550-5.7.1 a\r\n550 5.7.1 b\r\n"
-    assert Reply(550, "5.7.1", "caf\u00e9\0").encode() == b"550 5.7.1 caf??\r\n"
+    assert Reply(550, "5.7.1", "a\r\nb").wire == b"550-5.7.1 a\r\n550 5.7.1 b\r\n"
+    assert Reply(550, "5.7.1", "caf\u00e9\0").wire == b"550 5.7.1 caf??\r\n"
 
 
 def test_classes() -> None:
@@ -58,7 +58,7 @@ def test_enhanced_code_is_split_off_remote_replies(code: int, text: str, reply: 
 
 @given(st.integers(200, 599), st.sampled_from(["", "5.1.1"]), st.text(max_size=1200))
 def test_any_text_gives_well_formed_lines(code: int, enhanced: str, text: str) -> None:
-    lines = Reply(code, enhanced, text).encode().split(b"\r\n")
+    lines = Reply(code, enhanced, text).wire.split(b"\r\n")
     assert lines.pop() == b""
     for number, line in enumerate(lines, 1):
         assert len(line) + 2 <= MAX_LINE
@@ -72,7 +72,7 @@ _WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1,
 @given(st.lists(_WORDS, min_size=1).map(" ".join))
 def test_written_reply_is_read_back(text: str) -> None:
     reply = Reply(550, "5.1.1", text)
-    wire = reply.encode().decode().split("\r\n")[:-1]
+    wire = reply.wire.decode().split("\r\n")[:-1]
     assert parse_reply(550, "\n".join(line[4:] for line in wire)).enhanced == "5.1.1"
     if len(wire) == 1:
         assert parse_reply(550, wire[0][4:]) == reply

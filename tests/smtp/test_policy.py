@@ -130,8 +130,8 @@ def test_every_reply_is_well_formed() -> None:
     for reply in found:
         assert (reply.enhanced == "") == (reply in without)
         assert reply.enhanced[:1] in ("", str(reply.code)[0])
-        assert len(replies.wire(reply)) <= 512
-        assert replies.wire(reply).count(b"\r\n") == 1
+        assert len(reply.wire) <= 512
+        assert reply.wire.count(b"\r\n") == 1
 
 
 def test_what_a_header_tells() -> None:
