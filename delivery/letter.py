@@ -8,14 +8,13 @@ file, not in memory.
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from delivery.signing import signature_fields
 from mailserver.domains import Domains
 from mailserver.mail.downgrade import without_binary
 from mailserver.mail.headers import end_of_header
 from mailserver.mail.line_ends import LineEnds
-from mailserver.objects import Content, MessageBuffer
+from mailserver.objects import Content, MessageBuffer, Scratch
 from mailserver.storage.blobs import Blobs
 from mailserver.storage.queue import Message
 
@@ -25,12 +24,12 @@ _RANGE = 1024 * 1024  # bytes read from a blob at a time, and kept in memory
 class Letter:
     """Loaded and signed once, however many jobs send it; the last one that lets go forgets it."""
 
-    def __init__(self, message: Message, directory: Path) -> None:
-        """`directory` holds large messages while they are sent."""
+    def __init__(self, message: Message, scratch: Scratch) -> None:
+        """`scratch` holds large messages while they are sent."""
         self.message = message
         self.head = b""  # signature and prefix
-        self._directory = directory
-        self._buffer = MessageBuffer(directory, _RANGE)
+        self._scratch = scratch
+        self._buffer = MessageBuffer(scratch, _RANGE)
         self._loaded = False
         self._users = 0
         self._lock = asyncio.Lock()
@@ -86,8 +85,8 @@ class Letter:
         RFC 3030 §3: binary content goes to nobody as it is; we send no BDAT, so we convert it.
         """
         self._buffer.close()
-        self._buffer = MessageBuffer(self._directory, _RANGE)
-        with MessageBuffer(self._directory, _RANGE) as received:
+        self._buffer = MessageBuffer(self._scratch, _RANGE)
+        with MessageBuffer(self._scratch, _RANGE) as received:
             async for piece in self._ranges(blobs):
                 received.write(piece)
             await asyncio.to_thread(self._encode, received.content())

@@ -124,7 +124,7 @@ class Worker:
         by_way: dict[tuple[str, bool], list[Job]] = {}
         done: list[Job] = []
         for message in messages:
-            letter = Letter(message, self._node.settings.data)
+            letter = Letter(message, self._node.scratch)
             for recipient in message.recipients:
                 # Our own lease that ran out and was claimed again: that attempt still runs.
                 if recipient.id in self._held:

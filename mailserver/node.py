@@ -13,7 +13,7 @@ from mailserver.dns import Resolver
 from mailserver.domains import Domains
 from mailserver.ingest import Ingest
 from mailserver.oauth import open_issuer
-from mailserver.objects import ObjectStore, open_store
+from mailserver.objects import ObjectStore, Scratch, open_store
 from mailserver.quotas import Quotas
 from mailserver.settings import Settings
 from mailserver.storage.blobs import Blobs
@@ -41,6 +41,7 @@ class Node:
     changes: MailboxChanges
     objects: ObjectStore
     blobs: Blobs
+    scratch: Scratch  # for messages while they are received or sent
     accounts: Accounts
     logins: Logins
     domains: Domains
@@ -73,7 +74,8 @@ class Node:
             stack.push_async_callback(database.close)
             objects = open_store(settings)
             stack.push_async_callback(objects.close)
-            node = cls._assemble(settings, database, objects, certificates)
+            scratch = stack.enter_context(Scratch(settings.data / "scratch"))
+            node = cls._assemble(settings, database, objects, scratch, certificates)
             for work in (node.ingest.run(), node.listener.run()):
                 task = asyncio.create_task(work)
                 node.running.append(task)
@@ -86,6 +88,7 @@ class Node:
         settings: Settings,
         database: Database,
         objects: ObjectStore,
+        scratch: Scratch,
         certificates: Certificates,
     ) -> "Node":
         listener = Listener(database.dsn)
@@ -113,6 +116,7 @@ class Node:
             changes=changes,
             objects=objects,
             blobs=Blobs(database, objects),
+            scratch=scratch,
             accounts=accounts,
             logins=logins,
             domains=domains,
@@ -123,6 +127,7 @@ class Node:
                 objects,
                 quotas,
                 changes,
+                scratch,
                 inline_limit=settings.objects.inline_limit,
             ),
             resolver=Resolver(settings.delivery.resolver),

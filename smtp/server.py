@@ -36,7 +36,6 @@ class SmtpDoor:
 
     async def open(self, sock: socket.socket) -> None:
         """Accept connections on `sock`, which is bound."""
-        self._service.spool.mkdir(parents=True, exist_ok=True)
         await self._acceptor.open(sock)
 
     async def drain(self, timeout: float) -> None:

@@ -22,7 +22,6 @@ from mailserver.logs import logger
 from mailserver.mail.addresses import Address, parse_address
 from mailserver.mail.srs import is_rewritten
 from mailserver.mail.terms import Asked, Terms
-from mailserver.objects import MessageBuffer
 from mailserver.settings import Settings
 from smtp import policy, replies
 from smtp.arrival import Prefix, arrival
@@ -72,7 +71,6 @@ class Service(ABC):
         self.tls_context = tls_context
         self.door = door
         self.open_sessions = metrics.SMTP_SESSIONS.labels(door)
-        self.spool = settings.data / "incoming"  # where large messages wait for their end
         self.bare = Bare(settings.smtp.bare_line_ends)
         self._bounds = Bounds(settings.submission.max_hold, settings.submission.min_by)
         self._prototype: dict[str, Any] | None = None
@@ -156,10 +154,6 @@ class Service(ABC):
     def terms(self, stage: Stage, options: Options) -> Terms | Reply:
         """What MAIL asks of delivery, as it is granted; or why not."""
         return granted(options, stage, self.rules, self._bounds, datetime.now(UTC))
-
-    def buffer(self) -> MessageBuffer:
-        """Where a message is collected."""
-        return MessageBuffer(self.spool, self.settings.objects.inline_limit)
 
     def before_message(self, envelope: Envelope) -> Reply | None:
         """May the message of this envelope come now?"""

@@ -194,7 +194,7 @@ class Session(Connection):
             return refusal
         service, limits = self.service, self.service.settings.smtp
         self._message = Reception(
-            DataFramer(service.bare), service.buffer(), limits.max_message_size
+            DataFramer(service.bare), service.ingest.buffer(), limits.max_message_size
         )
         self._expect_octets(self._message)
         return replies.START_DATA
@@ -223,7 +223,7 @@ class Session(Connection):
         binary = envelope is not None and envelope.mail.body is Body.BINARY
         framer = ChunkFramer(Bare.KEEP if binary else self.service.bare)
         limit = self.service.settings.smtp.max_message_size
-        reception = ChunkReception(framer, self.service.buffer(), limit)
+        reception = ChunkReception(framer, self.service.ingest.buffer(), limit)
         if envelope is None:
             reception.refuse(replies.NEED_MAIL)
         elif refusal := self.service.before_message(envelope):

@@ -33,8 +33,7 @@ async def append(session: Session, command: Append, channel: Channel) -> Answer:
         return Answer.no("No such mailbox", responses.TRYCREATE)
     if not await session.node.ingest.has_room(account, size):
         return Answer.no("Not enough room", responses.OVERQUOTA)
-    settings = session.node.settings
-    with MessageBuffer(settings.data / "incoming", settings.objects.inline_limit) as buffer:
+    with session.node.ingest.buffer() as buffer:
         nul = _Nul(buffer.write)
         completed = await channel.receive(nul.write)
         if isinstance(completed, Answer):

@@ -16,7 +16,7 @@ from mailserver.ingest.arrival import Arrival, Placed, Receipt
 from mailserver.ingest.commit import MailboxesGone, mailbox_of, write
 from mailserver.ingest.rows import Prepared, ids_needed, prepare
 from mailserver.logs import logger
-from mailserver.objects import ObjectStore
+from mailserver.objects import MessageBuffer, ObjectStore, Scratch
 from mailserver.quotas import Quotas
 from mailserver.storage import arrivals, mailboxes
 from mailserver.storage.database import Connection, Database, translated
@@ -45,18 +45,25 @@ class Ingest:
         objects: ObjectStore,
         quotas: Quotas,
         changes: MailboxChanges,
+        scratch: Scratch,
         *,
         inline_limit: int,
     ) -> None:
+        """`inline_limit` in bytes: larger messages go to `objects`, and by `scratch` until then."""
         self._database = database
         self._objects = objects
         self._quotas = quotas
         self._changes = changes
+        self._scratch = scratch
         self._inline_limit = inline_limit
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._ids: Iterator[int] = iter(())
         self._inboxes: dict[int, int] = {}
+
+    def buffer(self) -> MessageBuffer:
+        """Where a message is collected that will arrive."""
+        return MessageBuffer(self._scratch, self._inline_limit)
 
     async def accept(self, arrival: Arrival) -> Receipt:
         """Store the arrival; durable when this returns.

@@ -9,7 +9,7 @@ from mailserver.mail.envelope import envelope
 from mailserver.mail.parts import Kind
 from mailserver.mail.structure import Entity
 
-_COUNT_STEP = 1 << 20  # bytes copied at a time where the message is mapped
+_COUNT_STEP = 64 << 10  # bytes copied at a time where the message is mapped: they stay in the cache
 
 
 def render(message: bytes | mmap.mmap, root: Entity) -> tuple[bytes, bytes]:

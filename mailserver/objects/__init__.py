@@ -5,9 +5,10 @@ from pathlib import Path
 from mailserver.objects.buffer import Content, MessageBuffer
 from mailserver.objects.folder import FolderStore
 from mailserver.objects.interface import ObjectMissing, ObjectStore
+from mailserver.objects.scratch import Scratch
 from mailserver.settings import Settings
 
-__all__ = ["Content", "MessageBuffer", "ObjectMissing", "ObjectStore", "open_store"]
+__all__ = ["Content", "MessageBuffer", "ObjectMissing", "ObjectStore", "Scratch", "open_store"]
 
 
 def open_store(settings: Settings) -> ObjectStore:

@@ -1,10 +1,10 @@
-"""A message as it comes in: in memory while small, in an unlinked temporary file beyond that."""
+"""A message as it comes in: in memory while small, in a file without a name beyond that."""
 
 import mmap
-import tempfile
-from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeAlias
+
+from mailserver.objects.scratch import Scratch
 
 Content: TypeAlias = bytes | mmap.mmap
 
@@ -14,11 +14,11 @@ _MOST_PIECES = 64  # kept one by one; a sender of single octets would make an ob
 class MessageBuffer:
     """Collects the bytes of one message. Close it, or use it as a context manager."""
 
-    __slots__ = ("_chunks", "_directory", "_file", "_map", "_spill_at", "size")
+    __slots__ = ("_chunks", "_file", "_map", "_scratch", "_spill_at", "size")
 
-    def __init__(self, directory: Path, spill_at: int) -> None:
-        """`spill_at` in bytes: what exceeds it goes to a file in `directory`."""
-        self._directory = directory
+    def __init__(self, scratch: Scratch, spill_at: int) -> None:
+        """`spill_at` in bytes: what exceeds it goes to a file of `scratch`."""
+        self._scratch = scratch
         self._spill_at = spill_at
         self._chunks: list[bytes] = []
         self._file: IO[bytes] | None = None
@@ -55,12 +55,11 @@ class MessageBuffer:
             self._map.close()
             self._map = None
         if self._file is not None:
-            self._file.close()
+            self._scratch.give_back(self._file)
             self._file = None
 
     def _spill(self) -> None:
-        # Unlinked from the start where the system can: a killed process leaves nothing behind.
-        file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 (close() closes it)
+        file = self._scratch.take()
         file.writelines(self._chunks)
         self._file = file
         self._chunks.clear()

@@ -22,6 +22,7 @@ class FolderStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._durable: set[Path] = set()  # directories whose own names this process has synced
 
     async def put(self, key: str, content: Content) -> None:
         await _in_thread(self._put, self._path(key), content)
@@ -58,12 +59,12 @@ class FolderStore:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+        _sync_directory(path.parent)
         # The names on the way down may be new as well; each directory holds its child's name.
         directory = path.parent
-        while True:
-            _sync_directory(directory)
-            if directory == self._root:
-                return
+        while directory != self._root and directory not in self._durable:
+            _sync_directory(directory.parent)
+            self._durable.add(directory)
             directory = directory.parent
 
 

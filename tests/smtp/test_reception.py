@@ -1,8 +1,11 @@
 """A message on its way in: what is kept of it, and for how long."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from mailserver.objects import MessageBuffer
+import pytest
+
+from mailserver.objects import MessageBuffer, Scratch
 from smtp import replies
 from smtp.chunking import Chunk, ChunkFramer
 from smtp.data import Bare, DataFramer
@@ -11,8 +14,13 @@ from smtp.reception import ChunkReception, Reception
 LIMIT = 100
 
 
-def test_content_that_will_be_refused_is_let_go_at_once(tmp_path: Path) -> None:
-    buffer = MessageBuffer(tmp_path, 10)
+@pytest.fixture
+def buffer(tmp_path: Path) -> Iterator[MessageBuffer]:
+    with Scratch(tmp_path) as scratch, MessageBuffer(scratch, 10) as made:
+        yield made
+
+
+def test_content_that_will_be_refused_is_let_go_at_once(buffer: MessageBuffer) -> None:
     reception = Reception(DataFramer(), buffer, LIMIT)
     assert reception.take(b"x" * LIMIT) is None
     assert (reception.refusal, buffer.size) == (None, LIMIT)
@@ -28,8 +36,7 @@ def test_content_that_will_be_refused_is_let_go_at_once(tmp_path: Path) -> None:
     assert buffer.size == LIMIT
 
 
-def test_a_chunk_that_is_too_large_is_refused_before_it_comes(tmp_path: Path) -> None:
-    buffer = MessageBuffer(tmp_path, 10)
+def test_a_chunk_that_is_too_large_is_refused_before_it_comes(buffer: MessageBuffer) -> None:
     reception = ChunkReception(ChunkFramer(Bare.REFUSE), buffer, LIMIT)
     assert reception.begin(Chunk(60, last=False))
     assert reception.take(b"x" * 60 + b"BDAT") == b"BDAT"

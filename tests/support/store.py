@@ -10,6 +10,7 @@ from pathlib import Path
 from imap.registry import Mailboxes
 from mailserver.ingest import Arrival, Ingest, Placement
 from mailserver.node import _cancelled
+from mailserver.objects import Scratch
 from mailserver.objects.folder import FolderStore
 from mailserver.quotas import Quotas
 from mailserver.storage import mailboxes
@@ -54,7 +55,10 @@ async def process(dsn: str, folder: Path) -> AsyncIterator[Process]:
     changes = MailboxChanges()
     listener = Listener(dsn)
     listener.subscribe(MAILBOX, changes.heard)
-    ingest = Ingest(database, objects, Quotas(database), changes, inline_limit=INLINE_LIMIT)
+    scratch = Scratch(folder / "scratch")
+    ingest = Ingest(
+        database, objects, Quotas(database), changes, scratch, inline_limit=INLINE_LIMIT
+    )
     tasks = [asyncio.create_task(ingest.run()), asyncio.create_task(listener.run())]
     try:
         while not listener.connected:
@@ -70,6 +74,7 @@ async def process(dsn: str, folder: Path) -> AsyncIterator[Process]:
     finally:
         for task in tasks:
             await _cancelled(task)
+        scratch.close()
         await database.close()
 
 

@@ -1,0 +1,57 @@
+"""Files without a name for what is too large for memory, used again and again."""
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+_IDLE = 16  # files kept for the next message
+
+
+class Scratch:
+    """Unlinked files in one directory: a killed process leaves nothing behind.
+
+    A file goes back empty and is given out again, since making and deleting an inode for each
+    message costs as much as all else that is done with one of 1 MB (ext4 looks for inodes that
+    were not deleted lately). Close it, or use it as a context manager.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """`directory` is made when it is needed."""
+        self._directory = directory
+        self._idle: list[IO[bytes]] = []
+        self._closed = False
+
+    def take(self) -> IO[bytes]:
+        """An empty file, to be given back. Raises OSError."""
+        if self._idle:
+            return self._idle.pop()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        file: IO[bytes] = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115
+        return file
+
+    def give_back(self, file: IO[bytes]) -> None:
+        """Forget what is in `file`; nothing may be mapped from it any more."""
+        if self._closed or len(self._idle) >= _IDLE:
+            file.close()
+            return
+        file.seek(0)
+        file.truncate()
+        self._idle.append(file)
+
+    def close(self) -> None:
+        """Close the files that are here, and those that come back from now on."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def __enter__(self) -> "Scratch":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,47 @@
+"""Files for messages that are too large for memory."""
+
+from pathlib import Path
+
+from mailserver.objects import MessageBuffer, Scratch
+
+LIMIT = 10
+
+
+def test_a_message_beyond_the_limit_is_in_a_file_without_a_name(tmp_path: Path) -> None:
+    with Scratch(tmp_path / "scratch") as scratch, MessageBuffer(scratch, LIMIT) as buffer:
+        for _ in range(5):
+            buffer.write(b"0123456789")
+        assert buffer.content()[:] == b"0123456789" * 5
+        assert buffer.size == 50
+        assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_small_message_touches_no_file(tmp_path: Path) -> None:
+    with Scratch(tmp_path / "scratch") as scratch, MessageBuffer(scratch, LIMIT) as buffer:
+        buffer.write(b"0123456789")
+        assert buffer.content() == b"0123456789"
+        assert not (tmp_path / "scratch").exists()
+
+
+def test_nothing_of_a_message_is_left_for_the_next_in_its_file(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch:
+        first = scratch.take()
+        scratch.give_back(first)
+        with MessageBuffer(scratch, LIMIT) as buffer:
+            buffer.write(b"x" * 1000)
+            assert len(buffer.content()) == 1000
+        with MessageBuffer(scratch, LIMIT) as buffer:
+            buffer.write(b"y" * 11)
+            assert buffer.content()[:] == b"y" * 11
+        assert scratch.take() is first
+        first.close()
+
+
+def test_files_that_come_back_after_the_end_are_closed(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path)
+    idle, used = scratch.take(), scratch.take()
+    scratch.give_back(idle)
+    scratch.close()
+    assert idle.closed
+    scratch.give_back(used)
+    assert used.closed
