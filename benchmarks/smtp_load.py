@@ -145,7 +145,7 @@ _CONTEXT = trusting()
 class Load:
     """`sessions` connections at once, each sending `each` messages to recipients in turn.
 
-    `reconnect` or a `pace`: each message has a connection of its own.
+    `reconnect`: each message has a connection of its own.
     """
 
     port: int
@@ -154,7 +154,6 @@ class Load:
     sessions: int
     each: int
     reconnect: bool = False
-    pace: float = 0.0  # seconds from one message of a session to the next; 0: without a pause
     login: Login | None = None
 
     def run(self) -> Sent:
@@ -175,12 +174,7 @@ class Load:
         bodies = self.bodies
         mine = [bodies[(number + k * self.sessions) % len(bodies)] for k in range(self.each)]
         recipient = self.recipients[number % len(self.recipients)]
-        alone = self.reconnect or self.pace
-        began = time.perf_counter()
-        for count, batch in enumerate([[one] for one in mine] if alone else [mine]):
-            # Spread over the time, not all sessions at once.
-            due = began + self.pace * (count + number / self.sessions)
-            await asyncio.sleep(max(0.0, due - time.perf_counter()) if self.pace else 0)
+        for batch in [[one] for one in mine] if self.reconnect else [mine]:
             _, client = await asyncio.get_running_loop().create_connection(
                 lambda batch=batch: _Client(recipient, batch, latencies, self.login),
                 "127.0.0.1",

@@ -8,6 +8,7 @@ the same input is thrown away (RFC 3207 §6).
 
 import asyncio
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import cast
 
@@ -25,6 +26,7 @@ from smtp.service import Service
 
 BACKLOG = 64 * 1024  # octets kept while a command runs; the transport may add one read of its own
 TURN = 200  # commands executed before other sessions get their turn
+GULP = 64 * 1024  # octets received at once after which a session waits for its turn to read on
 LINGER = 5.0  # seconds the client has to fetch the last reply
 
 # asyncio's protocol works without one; its annotation does not say so.
@@ -44,6 +46,7 @@ class Sessions:
         self._open: set[Connection] = set()
         self._none = asyncio.Event()
         self._none.set()
+        self._gulping: deque[Connection] = deque()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -62,6 +65,23 @@ class Sessions:
         self._open.discard(connection)
         if not self._open:
             self._none.set()
+
+    def let_read_on(self, connection: "Connection") -> None:
+        """Let `connection`, which has stopped reading, read on when it is its turn.
+
+        libuv reads up to 32 times 256 KB from one socket before it looks at the next. So that some
+        sessions with large messages do not hold up all others, those take turns: one piece of one
+        of them in each turn of the event loop.
+        """
+        self._gulping.append(connection)
+        if len(self._gulping) == 1:
+            connection.loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        connection = self._gulping.popleft()
+        if self._gulping:
+            connection.loop.call_soon(self._next_turn)
+        connection.read_on()
 
     async def all_gone(self) -> None:
         """Wait until none is open."""
@@ -141,6 +161,9 @@ class Connection(SMTP):
             self._line_wanted.set_result(None)
         if len(self.lines) > BACKLOG:
             self._pause_reading()
+        elif len(data) >= GULP and not self._reading_paused and self.transport is not None:
+            self._pause_reading()
+            self._sessions.let_read_on(self)
 
     def eof_received(self) -> bool:
         self._eof = True
@@ -335,6 +358,11 @@ class Connection(SMTP):
         if not self._reading_paused and self.transport is not None:
             self._reading_paused = True
             cast(asyncio.ReadTransport, self.transport).pause_reading()
+
+    def read_on(self) -> None:
+        """It is this session's turn; while something runs, its end reads on."""
+        if self._work is None and self.transport is not None:
+            self._settle()
 
     def _resume_reading(self) -> None:
         if self._reading_paused and self.transport is not None:

@@ -60,6 +60,7 @@ class Ingest:
         self._wake = asyncio.Event()
         self._ids: Iterator[int] = iter(())
         self._inboxes: dict[int, int] = {}
+        self._digesting = asyncio.Semaphore(1)
 
     def buffer(self) -> MessageBuffer:
         """Where a message is collected that will arrive."""
@@ -204,7 +205,9 @@ class Ingest:
         ids = await self._take_ids(needed)
         if len(arrival.content) <= _IN_THREAD:
             return prepare(arrival, iter(ids), self._inline_limit)
-        return await asyncio.to_thread(prepare, arrival, iter(ids), self._inline_limit)
+        # One at a time: threads that compute take the interpreter from the loop by turns.
+        async with self._digesting:
+            return await asyncio.to_thread(prepare, arrival, iter(ids), self._inline_limit)
 
     async def _take_ids(self, count: int) -> list[int]:
         taken = list(islice(self._ids, count))

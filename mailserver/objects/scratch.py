@@ -1,6 +1,7 @@
 """Files without a name for what is too large for memory, used again and again."""
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -20,6 +21,8 @@ class Scratch:
         """`directory` is made when it is needed."""
         self._directory = directory
         self._idle: list[IO[bytes]] = []
+        # Emptying a file of 50 MB takes up to 30 ms, in which nobody would be served.
+        self._emptying = ThreadPoolExecutor(1, thread_name_prefix="scratch")
         self._closed = False
 
     def take(self) -> IO[bytes]:
@@ -32,7 +35,13 @@ class Scratch:
 
     def give_back(self, file: IO[bytes]) -> None:
         """Forget what is in `file`; nothing may be mapped from it any more."""
-        if self._closed or len(self._idle) >= _IDLE:
+        if self._closed:
+            file.close()
+        else:
+            self._emptying.submit(self._empty, file)
+
+    def _empty(self, file: IO[bytes]) -> None:
+        if len(self._idle) >= _IDLE:
             file.close()
             return
         file.seek(0)
@@ -42,6 +51,7 @@ class Scratch:
     def close(self) -> None:
         """Close the files that are here, and those that come back from now on."""
         self._closed = True
+        self._emptying.shutdown()
         while self._idle:
             self._idle.pop().close()
 

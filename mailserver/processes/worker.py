@@ -72,6 +72,8 @@ async def _serve(given: Handover) -> None:
             # Sessions and messages are freed by their counts; looking for cycles as often as by
             # default (700 objects) costs 7 % of a busy worker.
             gc.set_threshold(20_000, 20, 20)
+            # For so long a thread that digests a large message may keep the loop waiting.
+            sys.setswitchinterval(0.001)
             timeout = await _obey(node)
             await _drain(doors, timeout)
             for task in tasks:
