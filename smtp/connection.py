@@ -8,8 +8,7 @@ the same input is thrown away (RFC 3207 §6).
 
 import asyncio
 from abc import abstractmethod
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from aiosmtpd.smtp import SMTP
@@ -23,6 +22,7 @@ from smtp.client import Client
 from smtp.lines import Lines
 from smtp.replies import Reply
 from smtp.service import Service
+from smtp.sessions import Sessions
 
 BACKLOG = 64 * 1024  # octets kept while a command runs; the transport may add one read of its own
 TURN = 200  # commands executed before other sessions get their turn
@@ -39,59 +39,10 @@ log = logger("smtp")
 Work = Callable[[], Awaitable[None]]
 
 
-class Sessions:
-    """The open connections of one door."""
-
-    def __init__(self) -> None:
-        self._open: set[Connection] = set()
-        self._none = asyncio.Event()
-        self._none.set()
-        self._gulping: deque[Connection] = deque()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def __iter__(self) -> "Iterator[Connection]":
-        return iter(tuple(self._open))
-
-    def __contains__(self, connection: object) -> bool:
-        return connection in self._open
-
-    def add(self, connection: "Connection") -> None:
-        self._open.add(connection)
-        self._none.clear()
-
-    def discard(self, connection: "Connection") -> None:
-        self._open.discard(connection)
-        if not self._open:
-            self._none.set()
-
-    def let_read_on(self, connection: "Connection") -> None:
-        """Let `connection`, which has stopped reading, read on when it is its turn.
-
-        libuv reads up to 32 times 256 KB from one socket before it looks at the next. So that some
-        sessions with large messages do not hold up all others, those take turns: one piece of one
-        of them in each turn of the event loop.
-        """
-        self._gulping.append(connection)
-        if len(self._gulping) == 1:
-            connection.loop.call_soon(self._next_turn)
-
-    def _next_turn(self) -> None:
-        connection = self._gulping.popleft()
-        if self._gulping:
-            connection.loop.call_soon(self._next_turn)
-        connection.read_on()
-
-    async def all_gone(self) -> None:
-        """Wait until none is open."""
-        await self._none.wait()
-
-
 class Connection(SMTP):
     """What all sessions have; `Session` adds the commands."""
 
-    def __init__(self, service: Service, sessions: "Sessions", address: str = "") -> None:
+    def __init__(self, service: Service, sessions: Sessions, address: str = "") -> None:
         """`address` is the client's; "": it is at the other end of the socket."""
         loop = asyncio.get_running_loop()
         # Not SMTP.__init__, which looks through all members of this class and of the handler each

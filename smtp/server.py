@@ -11,11 +11,11 @@ from functools import partial
 from mailserver.accepting import Acceptor, Entrance
 from mailserver.logs import logger
 from mailserver.node import Node
-from smtp.connection import Sessions
 from smtp.inbound import Inbound
 from smtp.lmtp import Lmtp, LmtpSession
 from smtp.service import Service
 from smtp.session import Session
+from smtp.sessions import Sessions
 from smtp.submission import Submission
 
 log = logger("smtp")
