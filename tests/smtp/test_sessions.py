@@ -1,6 +1,7 @@
 """Sessions beside each other: nobody holds up the others."""
 
 import asyncio
+import itertools
 import socket
 from typing import cast
 
@@ -45,4 +46,4 @@ async def test_a_session_that_receives_much_lets_others_have_their_turn(doors: D
         sizes.append(received(sessions) or sizes[-1])
     assert b"250 2.0.0 accepted as " in await sending
     assert max(sizes) > SIZE // 2  # it was seen while it came
-    assert max(b - a for a, b in zip(sizes, sizes[1:], strict=False)) < MOST
+    assert max(b - a for a, b in itertools.pairwise(sizes)) < MOST
