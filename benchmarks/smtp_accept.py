@@ -79,10 +79,10 @@ def _delivered(server: Server, sessions: int) -> list[Figure]:
         def theirs() -> dict[str, float]:
             nonlocal expected
             count = MESSAGES // 6 // sessions * sessions
-            expected += count
+            expected += count // sessions
             started = time.perf_counter()
             _send(peer.port, peer.pid, sessions, count)
-            _wait_for(store, expected)
+            _wait_for(store, RECIPIENTS[:sessions], expected)
             return {"rate": count / (time.perf_counter() - started)}
 
         a, b = in_turn(lambda: _ours(server, sessions), theirs)
@@ -90,9 +90,13 @@ def _delivered(server: Server, sessions: int) -> list[Figure]:
     return [Figure(name, "msg/s", a["rate"], "Postfix to Dovecot", b["rate"])]
 
 
-def _wait_for(store: Peer, expected: int) -> None:
-    clients = [ImapClient(store.port, name, PASSWORD) for name in RECIPIENTS]
-    while sum(client.count("INBOX") for client in clients) < expected:
-        time.sleep(0.02)
-    for client in clients:
+def _wait_for(store: Peer, names: list[str], expected: int) -> None:
+    """Return when each of them has `expected` messages. Raises TimeoutError."""
+    deadline = time.monotonic() + 60
+    for name in names:
+        client = ImapClient(store.port, name, PASSWORD)
+        while client.count("INBOX") < expected:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} has no {expected} messages")
+            time.sleep(0.02)
         client.close()

@@ -16,7 +16,7 @@ async def test_a_large_message_comes_back_as_it_was(alice: Client, node: Node) -
     await alice.do("SELECT INBOX")
     (line,) = await alice.do("FETCH 1 BODY.PEEK[]")
     assert content in line
-    assert not list((node.settings.data / "incoming").iterdir())
+    assert not list((node.settings.data / "scratch").iterdir())
 
 
 async def test_over_quota_is_refused_before_the_message_is_read(doors: Doors, node: Node) -> None:

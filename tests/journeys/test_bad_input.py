@@ -231,7 +231,7 @@ def test_clients_that_vanish_in_a_chunk_leave_nothing(server: Server) -> None:
             wire.send(HELLO + TO_BOB + b"BDAT %d LAST\r\n" % LIMIT + b"x" * FLOOD)
             # no FIN but RST
             wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    eventually(lambda: not list((server.data / "incoming").iterdir()))
+    eventually(lambda: not list((server.data / "scratch").iterdir()))
 
 
 def test_smtp_lines_without_an_end_are_not_kept(server: Server) -> None:

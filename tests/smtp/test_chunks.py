@@ -83,7 +83,7 @@ async def test_a_connection_lost_among_chunks_leaves_nothing(
     while len(cast(SmtpDoor, doors.doors[0]).sessions):
         await asyncio.sleep(0.01)
     assert session._message is None
-    assert list((tmp_path / "incoming").iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert await inbox(node, BOB) == []
 
 
@@ -139,7 +139,6 @@ async def test_binary_content_is_kept_as_it_is(node: Node, connect: Connect) -> 
 async def test_a_small_message_touches_no_file(
     node: Node, connect: Connect, tmp_path: Path
 ) -> None:
-    (tmp_path / "incoming").rmdir()  # where a file would be
     message = b"Subject: x\r\n\r\n" + b"y" * 100_000 + b"\r\n"
     wire = await connect("smtp")
     await in_chunk(wire, b"DATA")
@@ -154,6 +153,7 @@ async def test_a_small_message_touches_no_file(
     await wire.send(b"BDAT %d LAST\r\n" % (len(message) - half) + message[half:])
     assert (await wire.reply())[:3] == "250"
     assert [stored.endswith(message) for stored in await inbox(node, BOB)] == [True, True]
+    assert not (tmp_path / "scratch").exists()  # where a file would be
 
 
 async def test_mailmax_is_announced_and_kept(dsn: str, tmp_path: Path) -> None:

@@ -149,4 +149,4 @@ async def test_a_large_message_waits_in_a_file_without_a_name(dsn: str, tmp_path
         too_large = await deliver(await doors.connect("smtp"), BOB, message=large + large)
         assert too_large == "552 5.3.4 Message is too large"
         assert [stored.endswith(large) for stored in await inbox(node, BOB)] == [True]
-        assert list((tmp_path / "incoming").iterdir()) == []
+        assert list((tmp_path / "scratch").iterdir()) == []

@@ -196,7 +196,7 @@ async def test_a_connection_lost_in_data_leaves_nothing(
     while len(cast(SmtpDoor, doors.doors[0]).sessions):
         await asyncio.sleep(0.01)
     assert session._message is None
-    assert list((tmp_path / "incoming").iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
     assert await inbox(node, BOB) == []
 
 
