@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.dns_server import DnsServer
 from tests.support.dns_thread import dns_beside
+from tests.support.exim import exim
 from tests.support.letters import (
     ALICE,
     BOB,
@@ -42,6 +43,8 @@ LIFETIME = 8.0  # seconds until the queue gives up
 ZONE = """
 remote.test. IN MX 10 mx.remote.test.
 mx.remote.test. IN A 127.0.0.1
+exim.test. IN MX 10 mx.exim.test.
+mx.exim.test. IN A 127.0.0.2
 gone.test. IN MX 10 mx.gone.test.
 mx.gone.test. IN A 127.0.0.9
 """
@@ -169,6 +172,32 @@ def test_large_message_goes_out_whole(internet: Internet, mta: Postfix, tmp_path
     stored = as_sent(mta.received(letter.word))
     [part] = parsed(stored).iter_attachments()
     assert part.get_content() == attachment
+
+
+def test_postfix_receives_internationalized_mail(internet: Internet, mta: Postfix) -> None:
+    word = unique_word()
+    header = f"From: Älice <{ALICE}>\r\nTo: Käthe <{CAROL}>\r\nSubject: {word} übermorgen\r\n"
+    content = f"{header}\r\nGrüße\r\n".encode()
+    with smtplib.SMTP("127.0.0.1", internet.server.ports["submission"], timeout=30) as client:
+        client.starttls(context=trusting())
+        client.login(ALICE, internet.server.logins[ALICE])
+        client.sendmail(ALICE, [CAROL], content, ["SMTPUTF8", "BODY=8BITMIME"])
+    stored = as_sent(mta.received(word))
+    assert stored.endswith(content)
+    assert b"with UTF8SMTPS" in stored
+
+
+def test_exim_receives_what_alice_sends(internet: Internet) -> None:
+    server = internet.server
+    letter = Letter(ALICE, "carol@exim.test")
+    with (
+        exim(relay=server.ports["smtp"]) as other,
+        other.receiving("127.0.0.2", internet.smtp_port),
+    ):
+        submit(server, letter)
+        stored = as_sent(other.received(letter.word))
+    assert stored.endswith(letter.content)
+    assert re.search(rb"by exim\.remote\.test with esmtps\s+\(TLS1\.3\)", stored), stored.decode()
 
 
 # ── reports that were asked for ─────────────────────────────────────────────────────────────
@@ -328,6 +357,18 @@ def test_postfix_delivers_to_us(internet: Internet, mta: Postfix) -> None:
         _header, _, body = letter.content.partition(b"\r\n\r\n")
         assert stored.endswith(b"\r\n\r\n" + body)
         assert b"Message-ID: " + letter.word.encode() in stored.replace(b"<", b"")
+
+
+def test_postfix_delivers_internationalized_mail(internet: Internet, mta: Postfix) -> None:
+    server, word = internet.server, unique_word()
+    name = f"jörg-{word}@example.test"
+    assert server.cli("alias", "add", name, BOB).returncode == 0
+    content = f"From: Käthe <käthe@remote.test>\nTo: Jörg <{name}>\nSubject: {word}\n\nGrüße\n"
+    mta.send("käthe@remote.test", [name], content.encode())
+    stored = await_one(server, BOB, "SUBJECT", word, seconds=30)
+    assert stored.startswith("Return-Path: <käthe@remote.test>\r\n".encode())
+    assert f"Delivered-To: {name}\r\n".encode() in stored
+    assert b"with UTF8SMTPS id" in stored.replace(b"\r\n\t", b" ")
 
 
 def test_postfix_hears_of_an_unknown_user(internet: Internet, mta: Postfix) -> None:

@@ -65,6 +65,27 @@ def test_alice_submits(server: Server, tmp_path: Path, door: str, tls: str, mech
 
 
 @pytest.mark.parametrize(
+    ("door", "options", "seen"),
+    [
+        ("smtp", ("--pipeline",), "with ESMTP id"),
+        ("smtp", ("--pipeline", "-tls"), "with ESMTPS id"),
+        ("smtp", ("--protocol", "SMTP"), "with SMTP id"),
+        ("smtp", ("-tls", "--tls-protocol", "tlsv1_2"), "with ESMTPS id"),
+        ("smtp", ("-tls", "--tls-sni", "mail.example.test"), "with ESMTPS id"),
+        ("lmtp", ("--protocol", "LMTP"), "with LMTP id"),
+    ],
+)
+def test_other_ways_to_speak(
+    server: Server, tmp_path: Path, door: str, options: tuple[str, ...], seen: str
+) -> None:
+    letter = Letter(STRANGER, BOB)
+    status, said = swaks(server, door, letter, tmp_path, *options)
+    assert status == 0, said
+    prefix = assert_untouched(await_one(server, BOB, "SUBJECT", letter.word), letter.content)
+    assert seen in prefix.replace(b"\r\n\t", b" ").decode()
+
+
+@pytest.mark.parametrize(
     ("door", "sender", "recipient", "options", "answer"),
     [
         ("smtp", STRANGER, "nobody@example.test", (), "550 5.1.1 "),
