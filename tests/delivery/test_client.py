@@ -21,6 +21,7 @@ from tests.support.remote_mx import RemoteMx, remote_mx, self_signed_context
 
 HOST = "mx.remote.test"
 LIMITS = Delivery(connect_timeout=1.0, command_timeout=1.0)
+PATIENT = Delivery(connect_timeout=10.0, command_timeout=30.0)
 HEAD = b"X-Prefix: 1\r\n"
 BODY = b"Subject: hi\r\n\r\n.\r\n..two dots\r\nplain\r\n"
 
@@ -38,7 +39,7 @@ def envelope(*recipients: str, sender: str = "alice@example.test", **changes: An
 
 
 async def reach(mx: RemoteMx) -> Connection:
-    opened = await connect(HOST, mx.address, mx.port, hostname="mail.example.test", limits=LIMITS)
+    opened = await connect(HOST, mx.address, mx.port, hostname="mail.example.test", limits=PATIENT)
     assert isinstance(opened, Connection), opened
     return opened
 
