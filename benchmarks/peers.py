@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.imap_load import ImapClient
 from mailserver.keys import self_signed
 from tests.support.postfix import master_services
 
@@ -218,6 +219,11 @@ def dovecot(folder: Path, *, users: int) -> Iterator[Peer]:
     process = subprocess.Popen(["dovecot", "-F", "-c", str(config)])
     try:
         wait_for(port)
+        for number in range(users):
+            # Dovecot makes an INBOX at its first use, and refuses mail that comes meanwhile.
+            client = ImapClient(port, USER.format(number), PASSWORD)
+            client.command("SELECT INBOX")
+            client.close()
         run = folder / "run"
         yield Peer("dovecot", port, folder, process.pid, run / "lmtp", run / "sasl")
     finally:

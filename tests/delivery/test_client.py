@@ -38,8 +38,8 @@ def envelope(*recipients: str, sender: str = "alice@example.test", **changes: An
     return Envelope(sender=sender, recipients=chosen, **fields)
 
 
-async def reach(mx: RemoteMx) -> Connection:
-    opened = await connect(HOST, mx.address, mx.port, hostname="mail.example.test", limits=PATIENT)
+async def reach(mx: RemoteMx, limits: Delivery = LIMITS) -> Connection:
+    opened = await connect(HOST, mx.address, mx.port, hostname="mail.example.test", limits=limits)
     assert isinstance(opened, Connection), opened
     return opened
 
@@ -72,7 +72,7 @@ async def test_large_message_from_a_file_arrives_whole(mx: RemoteMx) -> None:
         file.write(body)
         file.flush()
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            connection = await reach(mx)
+            connection = await reach(mx, PATIENT)
             (outcome,) = await connection.send(envelope(size=len(body)), HEAD, mapped)
             await connection.close()
     assert outcome.state is State.DELIVERED
