@@ -22,6 +22,7 @@ import dns.resolver
 _CACHED = 20_000  # answers per process
 _UDP_PAYLOAD = 1232  # bytes; DNS flag day 2020: no fragments
 _PORT = 53
+_MAKING = 0.1  # seconds; a question has its socket by then
 
 
 class Problem(Enum):
@@ -61,6 +62,16 @@ class Resolver:
         resolver.cache = dns.resolver.LRUCache(_CACHED)
         resolver.use_edns(0, 0, _UDP_PAYLOAD)
         self._resolver = resolver
+        self._questions: set[asyncio.Task[dns.resolver.Answer]] = set()
+
+    async def close(self) -> None:
+        """End the questions that nobody waits for any more."""
+        if self._questions:
+            # Once it has its socket a question may be cancelled.
+            await asyncio.wait(self._questions, timeout=_MAKING)
+        for question in self._questions:
+            question.cancel()
+        await asyncio.gather(*self._questions, return_exceptions=True)
 
     async def mx(self, name: str) -> Exchanges:
         """The mail exchanges of `name`, lowest preference value first, as RFC 5321 §5.1 asks."""
@@ -103,7 +114,7 @@ class Resolver:
             # an empty label, or one too long: such a name cannot exist
             return Problem.NXDOMAIN
         try:
-            answer = await self._resolver.resolve(absolute, kind, search=False)
+            answer = await self._ask(absolute, kind)
         except dns.resolver.NXDOMAIN:
             return Problem.NXDOMAIN
         except dns.resolver.NoAnswer:
@@ -111,6 +122,22 @@ class Resolver:
         except (dns.exception.DNSException, OSError):
             return Problem.TEMPORARY
         return tuple(answer)
+
+    async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.resolver.Answer:
+        """A question goes on when who asked is cancelled: what comes of it is in the cache then.
+
+        Cancelled while its socket is made it would leave that behind, and uvloop, which waits for
+        it, could not be closed.
+        """
+        question = asyncio.create_task(self._resolver.resolve(name, kind, search=False))
+        self._questions.add(question)
+        question.add_done_callback(self._answered)
+        return await asyncio.shield(question)
+
+    def _answered(self, question: "asyncio.Task[dns.resolver.Answer]") -> None:
+        self._questions.discard(question)
+        if not question.cancelled():
+            question.exception()  # nobody may be there to hear it
 
 
 def split_host_port(text: str, default_port: int) -> tuple[str, int]:

@@ -74,8 +74,10 @@ class Node:
             stack.push_async_callback(database.close)
             objects = open_store(settings)
             stack.push_async_callback(objects.close)
-            scratch = stack.enter_context(Scratch(settings.data / "scratch"))
+            scratch = Scratch(settings.data / "scratch")
+            stack.callback(scratch.close)
             node = cls._assemble(settings, database, objects, scratch, certificates)
+            stack.push_async_callback(node.resolver.close)
             for work in (node.ingest.run(), node.listener.run()):
                 task = asyncio.create_task(work)
                 node.running.append(task)

@@ -8,7 +8,7 @@ behind this door.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 
 from mailserver.mail.networks import Network, networks, within
 from smtp import grammar, policy, replies
@@ -16,7 +16,7 @@ from smtp.client import Client
 from smtp.inbound import Inbound
 from smtp.recipients import Envelope, Recipient
 from smtp.replies import Reply
-from smtp.session import Outcome, Session
+from smtp.session import Outcome, Session, at_once
 from smtp.transaction import Message
 
 
@@ -78,7 +78,8 @@ class LmtpSession(Session):
         if name is None:
             return replies.BAD_LHLO_NAME
         self.client.lmtp = True
-        return partial(self.smtp_EHLO, name)
+        at_once(self.smtp_EHLO(name))
+        return None
 
 
 # RFC 2033 §4.1: LHLO has the semantics of EHLO, and HELO and EHLO are not there.

@@ -1,8 +1,9 @@
 """The commands of a session: aiosmtpd's SMTP, with the way of a message made to run inline.
 
 MAIL, RCPT, DATA, BDAT, the bytes of a message and the small verbs are executed at once, as they lie
-in the input; EHLO and HELO are aiosmtpd's own coroutines, each run to its end before the next
-command is looked at, as AUTH is. What mail means at this door, its Service says.
+in the input, EHLO and HELO by aiosmtpd's own coroutines; AUTH, and what has to ask the directory,
+runs to its end before the next command is looked at. What mail means at this door, its Service
+says.
 
 Invariants: between MAIL and its end there is one Envelope; EHLO, RSET, STARTTLS, the end of the
 message and the end of the connection all forget it (RFC 5321 §4.1.4). The octets of a chunk are
@@ -11,7 +12,7 @@ never executed, also where the chunk is refused.
 
 import base64
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -317,11 +318,17 @@ class Session(Connection):
 
     def _ehlo(self, argument: bytes) -> Outcome:
         name = grammar.host_name(argument)
-        return replies.BAD_HOST_NAME if name is None else partial(self.smtp_EHLO, name)
+        if name is None:
+            return replies.BAD_HOST_NAME
+        at_once(self.smtp_EHLO(name))
+        return None
 
     def _helo(self, argument: bytes) -> Outcome:
         name = grammar.host_name(argument)
-        return replies.BAD_HOST_NAME if name is None else partial(self.smtp_HELO, name)
+        if name is None:
+            return replies.BAD_HOST_NAME
+        at_once(self.smtp_HELO(name))
+        return None
 
     def _set_rset_state(self) -> None:
         """EHLO and HELO reset the transaction (RFC 5321 §4.1.4)."""
@@ -359,6 +366,15 @@ class Session(Connection):
             return None
         found: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
         return found
+
+
+def at_once(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine of aiosmtpd's to its end: our hooks wait for nothing, so it needs no task."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits for something")
 
 
 Session.commands = {

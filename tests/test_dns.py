@@ -1,5 +1,7 @@
 """Questions to a real DNS server."""
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import dns.rcode
@@ -119,3 +121,33 @@ def test_bad_host_and_port(text: str) -> None:
 def test_resolver_must_be_an_address() -> None:
     with pytest.raises(ValueError):
         Resolver(("ns.example.test",))
+
+
+CANCELLED = """
+import asyncio, uvloop
+from mailserver.dns import Resolver
+
+async def main():
+    resolver = Resolver(["127.0.0.1:9"], timeout=0.5)
+    asking = asyncio.create_task(resolver.mx("remote.test"))
+    for _ in range({turns}):
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert asking.cancelled()
+    await resolver.close()
+
+with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner.run(main())
+"""
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_question_cancelled_at_any_instant_leaves_nothing_that_holds_up_the_end(
+    turns: int,
+) -> None:
+    code = CANCELLED.format(turns=turns)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, "")

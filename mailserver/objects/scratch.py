@@ -3,7 +3,6 @@
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 _IDLE = 16  # files kept for the next message
@@ -14,7 +13,7 @@ class Scratch:
 
     A file goes back empty and is given out again, since making and deleting an inode for each
     message costs as much as all else that is done with one of 1 MB (ext4 looks for inodes that
-    were not deleted lately). Close it, or use it as a context manager.
+    were not deleted lately). Close it at the end.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -54,14 +53,3 @@ class Scratch:
         self._emptying.shutdown()
         while self._idle:
             self._idle.pop().close()
-
-    def __enter__(self) -> "Scratch":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -15,13 +15,14 @@ GENERATION = 1  # the spool partition that is written to
 ID_BLOCK = 1024
 
 # Locks in id order, so that two processes' batches can not deadlock.
-_ADVANCE = """
+_LOCKED = """
 WITH wanted AS (
     SELECT * FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::bigint[])
         AS w (id, messages, unseen, bytes)
 ), locked AS MATERIALIZED (
     SELECT m.id FROM mailbox m WHERE m.id = ANY($1) ORDER BY m.id FOR UPDATE
-)
+)"""
+_COUNTED = """
 UPDATE mailbox m SET
     uid_next = m.uid_next + w.messages,
     highest_modseq = m.highest_modseq + 1,
@@ -30,30 +31,20 @@ UPDATE mailbox m SET
     messages = m.messages + w.messages,
     unseen = m.unseen + w.unseen,
     bytes = m.bytes + w.bytes
-FROM wanted w JOIN locked USING (id) WHERE m.id = w.id
+FROM wanted w JOIN locked USING (id)
+WHERE m.id = w.id"""
+
+_ADVANCE = f"""{_LOCKED}
+{_COUNTED}
 RETURNING m.id, m.uid_validity, m.uid_next - w.messages AS uid, m.highest_modseq AS modseq,
     m.keywords
 """
 
 # All or nothing: when a mailbox does not exist any more, `complete` is false and no row is written.
-_PLACE = """
-WITH wanted AS (
-    SELECT * FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::bigint[])
-        AS w (id, messages, unseen, bytes)
-), locked AS MATERIALIZED (
-    SELECT m.id FROM mailbox m WHERE m.id = ANY($1) ORDER BY m.id FOR UPDATE
-), complete AS MATERIALIZED (
+_PLACE = f"""{_LOCKED}, complete AS MATERIALIZED (
     SELECT count(*) = cardinality($1) AS yes FROM locked
 ), advanced AS (
-    UPDATE mailbox m SET
-        uid_next = m.uid_next + w.messages,
-        highest_modseq = m.highest_modseq + 1,
-        folded_modseq = m.folded_modseq + (m.folded_modseq = m.highest_modseq)::integer,
-        messages = m.messages + w.messages,
-        unseen = m.unseen + w.unseen,
-        bytes = m.bytes + w.bytes
-    FROM wanted w JOIN locked USING (id)
-    WHERE m.id = w.id AND (SELECT yes FROM complete)
+    {_COUNTED} AND (SELECT yes FROM complete)
     RETURNING m.id, m.uid_validity, m.uid_next - w.messages AS uid, w.messages,
         m.highest_modseq AS modseq
 ), new_blob AS (

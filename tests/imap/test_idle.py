@@ -118,6 +118,7 @@ async def test_an_idle_client_that_does_not_read_hears_the_sum_later(
     for mode in "+-+":
         await alice.do(f"STORE 1 {mode}FLAGS.SILENT (\\Flagged)")
     await alice.append("INBOX", message())
+    await alice.do("NOOP")  # to her it is recent, and so to nobody else
     with pytest.raises(TimeoutError):
         await idle.line(0.1)
     conversation.resume_writing()

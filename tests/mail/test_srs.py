@@ -35,7 +35,7 @@ def original(local: str, *, day: int = DAY, lifetime: int = 21) -> Address | Tok
         ("SRS0+hh+tt+a.test+bob@first.test", "SRS1=UWIBWQMF=first.test=+hh+tt+a.test+bob"),
         # the second forwarder's address leads to the first one's, whoever the second was
         (
-            "SRS1=XXXX=first.test==HHHH=TT=elsewhere.test=ann@second.test",
+            "SRS1=ZZZZ=first.test==HHHH=TT=elsewhere.test=ann@second.test",
             "SRS1=2H4QLPOI=first.test==HHHH=TT=elsewhere.test=ann",
         ),
     ],

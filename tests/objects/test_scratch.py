@@ -1,5 +1,6 @@
 """Files for messages that are too large for memory."""
 
+from contextlib import closing
 from pathlib import Path
 
 from mailserver.objects import MessageBuffer, Scratch
@@ -9,7 +10,7 @@ LIMIT = 10
 
 
 def test_a_message_beyond_the_limit_is_in_a_file_without_a_name(tmp_path: Path) -> None:
-    with Scratch(tmp_path / "scratch") as scratch, MessageBuffer(scratch, LIMIT) as buffer:
+    with closing(Scratch(tmp_path / "scratch")) as scratch, MessageBuffer(scratch, LIMIT) as buffer:
         for _ in range(5):
             buffer.write(b"0123456789")
         assert buffer.content()[:] == b"0123456789" * 5
@@ -18,14 +19,14 @@ def test_a_message_beyond_the_limit_is_in_a_file_without_a_name(tmp_path: Path) 
 
 
 def test_a_small_message_touches_no_file(tmp_path: Path) -> None:
-    with Scratch(tmp_path / "scratch") as scratch, MessageBuffer(scratch, LIMIT) as buffer:
+    with closing(Scratch(tmp_path / "scratch")) as scratch, MessageBuffer(scratch, LIMIT) as buffer:
         buffer.write(b"0123456789")
         assert buffer.content() == b"0123456789"
         assert not (tmp_path / "scratch").exists()
 
 
 def test_nothing_of_a_message_is_left_for_the_next_in_its_file(tmp_path: Path) -> None:
-    with Scratch(tmp_path) as scratch:
+    with closing(Scratch(tmp_path)) as scratch:
         first = scratch.take()
         scratch.give_back(first)
         for letter in (b"x", b"y"):

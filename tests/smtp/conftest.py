@@ -6,12 +6,14 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 import uvloop
 
 from mailserver.node import Door, Node
-from smtp.server import serve_inbound, serve_lmtp, serve_submission
+from smtp.server import SmtpDoor, serve_inbound, serve_lmtp, serve_submission
+from smtp.session import Session
 from tests.support.dialog import Wire
 
 
@@ -38,6 +40,23 @@ class Doors:
         tls = self.tls if door == "submissions" else None
         self.wires.append(await Wire.connect(getattr(self, door), tls=tls))
         return self.wires[-1]
+
+
+def only_session(doors: Doors) -> Session:
+    """The session of port 25, which has one."""
+    [session] = cast(SmtpDoor, doors.doors[0]).sessions
+    return cast(Session, session)
+
+
+async def vanish(doors: Doors, wire: Wire, octets: int) -> Session:
+    """Break the connection when so much of its message has come; gives the session that was."""
+    session = only_session(doors)
+    while session._message is None or session._message.framer.size < octets:
+        await asyncio.sleep(0.01)
+    wire.writer.transport.abort()
+    while len(cast(SmtpDoor, doors.doors[0]).sessions):
+        await asyncio.sleep(0.01)
+    return session
 
 
 def listening() -> socket.socket:

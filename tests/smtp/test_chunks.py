@@ -6,15 +6,12 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from mailserver.node import Node
 from mailserver.settings import Smtp
-from smtp.server import SmtpDoor
-from smtp.session import Session
-from tests.smtp.conftest import Connect, Doors, open_doors
+from tests.smtp.conftest import Connect, Doors, open_doors, vanish
 from tests.support.dialog import Wire
 from tests.support.node import ALICE, BOB, PASSWORDS, inbox, open_node, settings_for
 
@@ -36,11 +33,6 @@ async def in_chunk(wire: Wire, command: bytes) -> None:
     await wire.ask("EHLO client.test")
     await wire.send(ENVELOPE + command + b"\r\n")
     assert [(await wire.reply())[:3] for _ in range(2)] == ["250", "250"]
-
-
-def only_session(doors: Doors) -> Session:
-    [session] = cast(SmtpDoor, doors.doors[0]).sessions
-    return cast(Session, session)
 
 
 @pytest.mark.parametrize("octet", [b"", b"x"], ids=["stalls", "drips"])
@@ -76,12 +68,7 @@ async def test_a_connection_lost_among_chunks_leaves_nothing(
     wire = await doors.connect("smtp")
     await in_chunk(wire, command)
     await wire.send(b"y" * 250_000)
-    session = only_session(doors)
-    while session._message is None or session._message.framer.size < 250_000:
-        await asyncio.sleep(0.01)
-    wire.writer.transport.abort()
-    while len(cast(SmtpDoor, doors.doors[0]).sessions):
-        await asyncio.sleep(0.01)
+    session = await vanish(doors, wire, 250_000)
     assert session._message is None
     assert list((tmp_path / "scratch").iterdir()) == []
     assert await inbox(node, BOB) == []

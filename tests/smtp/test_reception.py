@@ -1,6 +1,7 @@
 """A message on its way in: what is kept of it, and for how long."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ LIMIT = 100
 
 @pytest.fixture
 def buffer(tmp_path: Path) -> Iterator[MessageBuffer]:
-    with Scratch(tmp_path) as scratch, MessageBuffer(scratch, 10) as made:
+    with closing(Scratch(tmp_path)) as scratch, MessageBuffer(scratch, 10) as made:
         yield made
 
 

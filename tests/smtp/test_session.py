@@ -19,7 +19,7 @@ from smtp.connection import BACKLOG
 from smtp.replies import Reply
 from smtp.server import SmtpDoor
 from smtp.session import Session
-from tests.smtp.conftest import Connect, Doors, open_doors
+from tests.smtp.conftest import Connect, Doors, only_session, open_doors, vanish
 from tests.support.dialog import Wire
 from tests.support.node import ALICE, BOB, inbox, open_node, settings_for
 
@@ -42,11 +42,6 @@ async def in_data(wire: Wire) -> None:
     await wire.ask("EHLO client.test")
     await wire.send(ENVELOPE + b"DATA\r\n")
     assert [(await wire.reply())[:3] for _ in range(3)] == ["250", "250", "354"]
-
-
-def only_session(doors: Doors) -> Session:
-    [session] = cast(SmtpDoor, doors.doors[0]).sessions
-    return cast(Session, session)
 
 
 async def test_an_idle_client_is_told_and_left(dsn: str, tmp_path: Path) -> None:
@@ -189,12 +184,7 @@ async def test_a_connection_lost_in_data_leaves_nothing(
     wire = await doors.connect("smtp")
     await in_data(wire)
     await wire.send(b"x" * 1000 + b"\r\n" + b"y" * 300_000)
-    session = only_session(doors)
-    while session._message is None or session._message.framer.size < 200_000:
-        await asyncio.sleep(0.01)
-    wire.writer.transport.abort()
-    while len(cast(SmtpDoor, doors.doors[0]).sessions):
-        await asyncio.sleep(0.01)
+    session = await vanish(doors, wire, 200_000)
     assert session._message is None
     assert list((tmp_path / "scratch").iterdir()) == []
     assert await inbox(node, BOB) == []
