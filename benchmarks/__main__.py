@@ -3,7 +3,10 @@
 import importlib
 import sys
 
-SCENARIOS = ("smtp_accept", "smtp_connect", "smtp_large", "smtp_idle", "imap_fetch")
+SCENARIOS = (
+    *("smtp_accept", "smtp_connect", "smtp_large", "smtp_idle"),
+    *("imap_fetch", "imap_large", "imap_search", "imap_write", "imap_sessions", "imap_idle"),
+)
 
 
 def main(names: list[str]) -> int:

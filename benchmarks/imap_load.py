@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 
 _LINE = 4096  # octets: a tagged OK may carry the list of capabilities
@@ -17,6 +18,7 @@ class ImapClient:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             self._socket = context.wrap_socket(self._socket)
+        self.user = user
         self._buffer = bytearray(1 << 20)
         self._number = 0
         self.tail = b""  # the end of the last answer
@@ -30,22 +32,30 @@ class ImapClient:
         self._socket.sendall(tag + b" " + text.encode() + b"\r\n")
         return self._finish(tag)
 
+    def code(self, name: bytes) -> int:
+        """The number of a response code in the last answer."""
+        return int(self.tail.partition(b"[" + name + b" ")[2].partition(b"]")[0])
+
     def count(self, mailbox: str) -> int:
         """How many messages are in the mailbox."""
         self.command(f"STATUS {mailbox} (MESSAGES)")
         return int(self.tail.partition(b"MESSAGES ")[2].partition(b")")[0])
 
     def append(self, mailbox: str, bodies: Sequence[bytes]) -> None:
-        """Append the messages, several under way at a time."""
-        for start in range(0, len(bodies), 50):
-            batch = bodies[start : start + 50]
-            request = b""
-            for body in batch:
-                self._number += 1
-                request += b"b%d APPEND %b {%d+}\r\n" % (self._number, mailbox.encode(), len(body))
-                request += body + b"\r\n"
-            self._socket.sendall(request)
+        """Append the messages, 500 in one command (RFC 3502)."""
+        for start in range(0, len(bodies), 500):
+            self._number += 1
+            request = b"b%d APPEND %b" % (self._number, mailbox.encode())
+            for body in bodies[start : start + 500]:
+                request += b" {%d+}\r\n" % len(body) + body
+            self._socket.sendall(request + b"\r\n")
             self._finish(b"b%d" % self._number)
+
+    def seconds(self, text: str) -> float:
+        """How long a command takes."""
+        started = time.perf_counter()
+        self.command(text)
+        return time.perf_counter() - started
 
     def close(self) -> None:
         self.command("LOGOUT")

@@ -38,6 +38,7 @@ class Peer:
     pid: int  # of the process above all of its own
     lmtp: Path | None = None
     sasl: Path | None = None
+    imaps: int = 0
 
 
 def missing(*programs: str) -> str | None:
@@ -134,9 +135,7 @@ def postfix(folder: Path, *, lmtp: Path | None = None, sasl: Path | None = None)
 
 
 def _secured(folder: Path, sasl: Path) -> str:
-    made = self_signed(("bench.test",), now=datetime.now(UTC) - timedelta(minutes=1))
-    (folder / "certificate.pem").write_bytes(made.certificate)
-    (folder / "key.pem").write_bytes(made.private_key)
+    _certificate(folder)
     return textwrap.dedent(f"""\
         smtpd_tls_security_level = may
         smtpd_tls_cert_file = {folder}/certificate.pem
@@ -146,6 +145,13 @@ def _secured(folder: Path, sasl: Path) -> str:
         smtpd_sasl_type = dovecot
         smtpd_sasl_path = {sasl}
         """)
+
+
+def _certificate(folder: Path) -> None:
+    """Write `certificate.pem` and `key.pem`."""
+    made = self_signed(("bench.test",), now=datetime.now(UTC) - timedelta(minutes=1))
+    (folder / "certificate.pem").write_bytes(made.certificate)
+    (folder / "key.pem").write_bytes(made.private_key)
 
 
 def empty_queue(peer: Peer) -> None:
@@ -159,7 +165,8 @@ def empty_queue(peer: Peer) -> None:
 @contextmanager
 def dovecot(folder: Path, *, users: int) -> Iterator[Peer]:
     """Dovecot with mdbox, users `user0@example.test` … and LMTP on a Unix socket."""
-    port = free_port()
+    port, imaps = free_port(), free_port()
+    _certificate(folder)
     owner = pwd.getpwnam("nobody")
     for name in ("run", "mail"):
         (folder / name).mkdir(mode=0o755, parents=True)
@@ -173,7 +180,9 @@ def dovecot(folder: Path, *, users: int) -> Iterator[Peer]:
         state_dir = {folder}/run
         protocols = imap lmtp
         listen = 127.0.0.1
-        ssl = no
+        ssl = yes
+        ssl_cert = <{folder}/certificate.pem
+        ssl_key = <{folder}/key.pem
         disable_plaintext_auth = no
         log_path = {folder}/dovecot.log
         mail_location = mdbox:{folder}/mail/%u
@@ -189,7 +198,8 @@ def dovecot(folder: Path, *, users: int) -> Iterator[Peer]:
             port = {port}
           }}
           inet_listener imaps {{
-            port = 0
+            port = {imaps}
+            ssl = yes
           }}
           service_count = 0
         }}
@@ -225,7 +235,7 @@ def dovecot(folder: Path, *, users: int) -> Iterator[Peer]:
             client.command("SELECT INBOX")
             client.close()
         run = folder / "run"
-        yield Peer("dovecot", port, folder, process.pid, run / "lmtp", run / "sasl")
+        yield Peer("dovecot", port, folder, process.pid, run / "lmtp", run / "sasl", imaps)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)

@@ -6,16 +6,19 @@ writes for all processes.
 """
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from operator import itemgetter
 
+from imap import snapshot
 from imap.columns import DELETED, MAX_UID, SEEN, Entry
 from imap.mailbox import MailboxState
 from imap.view import View
 from mailserver.errors import StorageUnavailable
-from mailserver.storage import arrivals, events, messages
+from mailserver.storage import arrivals, events, messages, snapshots
 from mailserver.storage.arrivals import Advance
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.events import Event, Kind, Row, State
@@ -28,6 +31,7 @@ from mailserver.storage.keywords import (
 )
 from mailserver.storage.notifications import MAILBOX, MailboxChanges
 
+_WORTH_SAVING = 1_000  # messages or events that a load had to go through one by one
 _RETRY = 1.0  # seconds until a mailbox of idle clients is looked at again when storage was away
 
 
@@ -62,6 +66,7 @@ class OpenMailbox:
     def __init__(self, database: Database, changes: MailboxChanges, state: MailboxState) -> None:
         self.state = state
         self.views: set[View] = set()
+        self.unsaved = 0  # messages read and events applied since the columns were kept
         self._database = database
         self._changes = changes
         self._writing = asyncio.Lock()
@@ -91,16 +96,40 @@ class OpenMailbox:
             if row is None:
                 raise MailboxDeleted(mailbox_id)
             state = MailboxState(row)
-            state.load(await events.rows(c, mailbox_id))
             # Watch before the snapshot ends, so that no change falls between.
             opened = cls(database, changes, state)
-            for event in await events.since(c, mailbox_id, row.folded_modseq):
-                # Rows of appended messages are in the snapshot; only the modseq moves.
-                state.apply(event)
+            if not await opened._restore(c, row.highest_modseq):
+                state.load(await events.rows(c, mailbox_id))
+                opened.unsaved = len(state.columns)
+                for event in await events.since(c, mailbox_id, row.folded_modseq):
+                    # Rows of appended messages are in the snapshot; only the modseq moves.
+                    state.apply(event)
         state.uid_next = row.uid_next
         state.forget((), settled=True)
         opened._dirty = True
         return opened
+
+    async def _restore(self, c: Connection, modseq: int) -> bool:
+        """Take the columns kept of the mailbox, and what happened since; False if that is lost."""
+        kept = await snapshots.read(c, self.state.id)
+        columns = None if kept is None else snapshot.decode(kept[1])
+        if kept is None or columns is None:
+            return False
+        found = await events.since(c, self.state.id, kept[0])
+        if (found[0].modseq - 1 if found else modseq) != kept[0]:
+            return False  # the log was trimmed
+        self.state.columns, self.state.modseq = columns, kept[0]
+        await self._take(c, found)
+        return True
+
+    async def save(self) -> None:
+        """Keep the columns for cold processes, if loading them took long."""
+        changed, self.unsaved = self.unsaved, 0
+        if changed < max(_WORTH_SAVING, len(self.state.columns) // 10):
+            return
+        modseq, columns = self.state.modseq, snapshot.encode(self.state.columns)
+        async with self._database.connection() as c:
+            await snapshots.save(c, self.state.id, modseq, columns)
 
     def close(self) -> None:
         """Stop listening; no session may use it any more."""
@@ -171,21 +200,25 @@ class OpenMailbox:
 
     async def _catch_up(self, c: Connection) -> None:
         found = await events.since(c, self.state.id, self.state.modseq)
-        appended = [event for event in found if event.kind is Kind.APPEND]
-        rows: Sequence[Sequence[int]] = ()
-        if appended:
-            first, last = appended[0].runs[0], appended[-1].runs[-1]
-            rows = await events.rows(c, self.state.id, first, last)
         if not found and await events.state(c, self.state.id) is None:
             self.state.deleted = True
         if found and found[0].modseq > self.state.modseq + 1:
             # The log was trimmed before we read it: sessions must select the mailbox anew.
             self.state.deleted = True
             return
+        await self._take(c, found)
+
+    async def _take(self, c: Connection, found: Sequence[Event]) -> None:
+        """Bring the state up to date by the events that follow it."""
+        appended = [event for event in found if event.kind is Kind.APPEND]
+        rows: Sequence[Sequence[int]] = ()
+        if appended:
+            first, last = appended[0].runs[0], appended[-1].runs[-1]
+            rows = await events.rows(c, self.state.id, first, last)
+        self.unsaved += len(found) + len(rows)
         await self._learn_keywords(c, found, rows)
         for event in found:
-            first, last = event.runs[0], event.runs[-1]
-            self.state.apply(event, [row for row in rows if first <= row[0] <= last])
+            self.state.apply(event, _of(event, rows))
 
     async def _learn_keywords(
         self, c: Connection, found: Sequence[Event], rows: Sequence[Sequence[int]]
@@ -414,6 +447,14 @@ class OpenMailbox:
         """Index ranges as UID runs, each as long as no other message lies between."""
         uids = self.state.columns.uids
         return [uid for start, end in spans for uid in (uids[start], uids[end - 1])]
+
+
+def _of(event: Event, rows: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+    """The rows, which ascend, of the messages that an event appended."""
+    if event.kind is not Kind.APPEND:
+        return ()
+    start = bisect_left(rows, event.runs[0], key=itemgetter(0))
+    return rows[start : bisect_right(rows, event.runs[-1], key=itemgetter(0))]
 
 
 def _masks(change: Change, mask: int) -> tuple[int, int]:

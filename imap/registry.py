@@ -7,8 +7,12 @@ import asyncio
 from collections import OrderedDict
 
 from imap.opened import OpenMailbox
+from mailserver.errors import StorageUnavailable
+from mailserver.logs import logger
 from mailserver.storage.database import Database
 from mailserver.storage.notifications import MailboxChanges
+
+log = logger("imap")
 
 _KEPT_MESSAGES = 2_000_000  # messages of unselected mailboxes kept in memory, 21 bytes each
 
@@ -58,4 +62,8 @@ class Mailboxes:
             stale.close()
         self._open[mailbox_id] = opened
         self.trim()
+        try:
+            await opened.save()
+        except StorageUnavailable as error:
+            log.warning("a mailbox is not kept for cold processes", cause=str(error))
         return opened

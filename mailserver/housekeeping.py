@@ -1,4 +1,4 @@
-"""What runs beside the doors, in one process of all nodes: folding and retention."""
+"""What runs beside the doors, in one process of all nodes: folding, packing and retention."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,9 +8,10 @@ from mailserver.accounts.failures import HOME
 from mailserver.errors import StorageUnavailable
 from mailserver.logs import logger
 from mailserver.node import Node
-from mailserver.storage import retention
+from mailserver.storage import packs, retention
 from mailserver.storage.directory import login_failures, login_networks, replaced_senders
 from mailserver.storage.folding import fold_one
+from mailserver.storage.packs import pack_one
 from mailserver.storage.retention import Swept
 from mailserver.storage.singleton import singleton
 
@@ -24,7 +25,7 @@ log = logger("housekeeping")
 
 
 async def fold(node: Node) -> None:
-    """Fold mailboxes' events into their rows, for ever."""
+    """Fold mailboxes' events into their rows, then pack what is worth it, for ever."""
     await singleton(node.database.dsn, _FOLDING, lambda: _every(_FOLD_EVERY, _fold_all, node))
 
 
@@ -41,6 +42,7 @@ async def sweep(node: Node, now: datetime) -> int:
     await replaced_senders.sweep(
         node.database, now - timedelta(seconds=node.settings.addresses.srs_lifetime)
     )
+    await packs.sweep(node.database, expunged)
     total = 0
     for step, moment in (
         (retention.sweep_messages, expunged),
@@ -78,6 +80,8 @@ async def _trim(node: Node) -> None:
 
 async def _fold_all(node: Node) -> None:
     while await fold_one(node.database):
+        pass
+    while await pack_one(node.database):
         pass
 
 

@@ -6,13 +6,15 @@ for that and its bytes end early, the connection ends, since nothing else can en
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from imap import contents, static
 from imap.columns import SEEN
 from imap.contents import Wanted
 from imap.fetch_rows import FetchRows, escaped
+from imap.message_cache import Batch, RowByRow
 from imap.named import Span, chunks, named, size
 from imap.opened import Change
 from imap.picked import Picked, pick
@@ -30,13 +32,19 @@ from mailserver.errors import StorageUnavailable
 from mailserver.mail.parts import PartTable
 from mailserver.objects import ObjectMissing
 from mailserver.storage.blobs import BlobMissing
-from mailserver.storage.messages import MessageRow
+from mailserver.storage.messages import Column, MessageRow
 
 _COLUMNS_AT_ONCE = 2000  # messages whose answer is FLAGS and UID, about 100 KB
 _ROWS_AT_ONCE = 500
 _STREAMED = 1 << 20  # bytes: a message that has more to tell is written in pieces of this size
 
 _WHOLE = Section()
+_COLUMNS = {
+    FetchAttribute.BODY: Column.BODY,
+    FetchAttribute.BODYSTRUCTURE: Column.BODYSTRUCTURE,
+}
+
+Values = Mapping[Column, Sequence[bytes]]
 
 
 async def fetch(session: Session, command: Fetch) -> Answer:
@@ -60,9 +68,15 @@ class Items:
     sections: list[BodyItem] = field(default_factory=list)
     sets_seen: bool = False
     cached: list[bool] = field(init=False)  # of `sections`: can be made of what the row keeps
+    columns: frozenset[Column] = field(init=False)  # that the attributes are made of
 
     def __post_init__(self) -> None:
         self.cached = [is_cached(item.section) for item in self.sections]
+        self.columns = frozenset(
+            _COLUMNS.get(item, Column.STATIC)
+            for item in self.attributes
+            if item is not FetchAttribute.UID
+        )
 
     @classmethod
     def of(cls, command: Fetch, *, read_only: bool) -> "Items":
@@ -98,6 +112,7 @@ async def respond(session: Session, spans: Sequence[Span], items: Items) -> int:
     at_once = _ROWS_AT_ONCE if items.needs_rows else _COLUMNS_AT_ONCE
     for chunk in chunks(spans, at_once):
         await fetching.tell(chunk)
+    await session.services.messages.wish(session.mailbox().opened.state.id, fetching.row_by_row)
     return fetching.missing
 
 
@@ -140,6 +155,11 @@ def _strings(message: _Message, sections: Sequence[BodyItem], read: Sequence[byt
     return strings
 
 
+def _literals(item: BodyItem, headers: Sequence[bytes]) -> list[bytes]:
+    """An item of chosen header fields, made of the kept fields of many messages."""
+    return [literal(finish(item, header)) for header in headers]
+
+
 class _Fetching:
     """One FETCH while it runs."""
 
@@ -148,14 +168,41 @@ class _Fetching:
         self._selected = session.mailbox()
         self._items = items
         self.missing = 0  # messages that were expunged and are gone
+        self.row_by_row = RowByRow()
 
     async def tell(self, spans: Sequence[Span]) -> None:
         """Write the responses of one batch."""
         picked = pick(self._selected.view, spans)
         self.missing += size(spans) - len(picked)
         if not self._items.needs_rows:
-            await self._write(picked, [])
+            await self._write(picked, {})
             return
+        if not all(self._items.cached) or not await self._tell_columns(picked):
+            await self._tell_rows(picked)
+        # A client that reads fast never makes write() wait: others want their turn.
+        await asyncio.sleep(0)
+
+    async def _tell_columns(self, picked: Picked) -> bool:
+        """Tell what columns hold; False, and nothing told, when a message is not in them."""
+        cache = self._session.services.messages
+        batch = Batch(self._selected.opened.state.id, picked.uids, picked.message_ids)
+        values: dict[Column, Sequence[bytes]] = {}
+        for which in self._items.columns:
+            column = await cache.column(which, batch, self.row_by_row)
+            if column is None:
+                return False
+            values[which] = column
+        sections = []
+        for item in self._items.sections:
+            make = partial(_literals, item)
+            column = await cache.made((item.label, item.partial), batch, self.row_by_row, make)
+            if column is None:
+                return False
+            sections.append(column)
+        await self._write(picked, values, sections)
+        return True
+
+    async def _tell_rows(self, picked: Picked) -> None:
         found = await self._session.services.messages.read(picked.message_ids)
         if len(found) < len(picked):
             here = [place for place, key in enumerate(picked.message_ids) if key in found]
@@ -165,9 +212,10 @@ class _Fetching:
         if self._items.sections:
             await self._tell_sections(picked, rows)
         else:
-            await self._write(picked, rows)
-        # A client that reads fast never makes write() wait: others want their turn.
-        await asyncio.sleep(0)
+            await self._write(picked, self._values(rows))
+
+    def _values(self, rows: Sequence[MessageRow]) -> Values:
+        return {which: [getattr(row, which.value) for row in rows] for which in self._items.columns}
 
     async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
         messages = [_plan(row, self._items) for row in rows]
@@ -190,22 +238,21 @@ class _Fetching:
             here = [place for place, read in enumerate(loaded) if read is not None]
             self.missing += len(group) - len(here)
             picked, group = picked.only(here), [group[place] for place in here]
-        await self._write(picked, [message.wanted.row for message in group], strings)
+        rows = [message.wanted.row for message in group]
+        sections = [[one[place] for one in strings] for place in range(len(self._items.sections))]
+        await self._write(picked, self._values(rows), sections)
 
     async def _write(
-        self,
-        picked: Picked,
-        rows: Sequence[MessageRow],
-        strings: Sequence[Sequence[bytes]] = (),
+        self, picked: Picked, values: Values, sections: Sequence[Sequence[bytes]] = ()
     ) -> None:
+        """Tell a batch; `sections` are the nstrings of all messages, section by section."""
         told = await self._mark_seen(picked)
-        lines = self._lines(picked, rows)
-        for place, item in enumerate(self._items.sections):
-            column = [of_message[place] for of_message in strings]
+        lines = self._lines(picked, values)
+        for item, column in zip(self._items.sections, sections, strict=True):
             lines.add(escaped(item.label) + b" %b", column)
         await self._put(await self._encoded(lines, told))
 
-    def _lines(self, picked: Picked, rows: Sequence[MessageRow]) -> FetchRows:
+    def _lines(self, picked: Picked, values: Values) -> FetchRows:
         """The responses with the items that need no bytes of the message."""
         lines = FetchRows(picked)
         wanted = self._items.static
@@ -213,13 +260,11 @@ class _Fetching:
         for item in self._items.attributes:
             if item is FetchAttribute.UID:
                 lines.add_uid()
-            elif item is FetchAttribute.BODY:
-                lines.add(b"BODY %b", [row.body for row in rows])
-            elif item is FetchAttribute.BODYSTRUCTURE:
-                lines.add(b"BODYSTRUCTURE %b", [row.bodystructure for row in rows])
+            elif item in _COLUMNS:
+                lines.add(item.value + b" %b", values[_COLUMNS[item]])
             elif first:
                 first = False
-                lines.add(b"%b", static.cut((row.static for row in rows), wanted))
+                lines.add(b"%b", static.cut(values[Column.STATIC], wanted))
         return lines
 
     async def _encoded(self, lines: FetchRows, told: Sequence[int]) -> bytes:
@@ -253,7 +298,9 @@ class _Fetching:
             self.missing += 1  # seen while it can still be skipped
             return
         told = await self._mark_seen(picked)
-        head = (await self._encoded(self._lines(picked, [row]), told)).removesuffix(b")\r\n")
+        head = (await self._encoded(self._lines(picked, self._values([row])), told)).removesuffix(
+            b")\r\n"
+        )
         separator = b" " if self._items.attributes or self._items.flags or told else b""
         try:
             for item, value in zip(self._items.sections, message.values, strict=True):

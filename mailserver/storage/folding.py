@@ -4,7 +4,7 @@ Runs in one process at a time per mailbox (SKIP LOCKED), under the mailbox's row
 never meets a writer half way. Readers need not know: see events.py.
 """
 
-from mailserver.storage import events
+from mailserver.storage import events, packs
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.events import Event, Kind
 
@@ -65,3 +65,4 @@ async def _apply(c: Connection, mailbox_id: int, event: Event) -> None:
     elif event.kind is Kind.EXPUNGE:
         for first, last in event.ranges():
             await c.execute(_EXPUNGE, mailbox_id, first, last)
+            await packs.expunged(c, mailbox_id, first, last)

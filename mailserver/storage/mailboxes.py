@@ -124,6 +124,12 @@ async def lock_names(c: Connection, account_id: int) -> None:
     await c.execute("SELECT pg_advisory_xact_lock($1, $2)", 0x6D62, account_id % 2**31)
 
 
+_OF_A_MAILBOX = (
+    *("mailbox_message", "mailbox_event", "mailbox_unfolded"),
+    *("mailbox_snapshot", "mailbox_pack", "mailbox_unpacked"),
+)
+
+
 async def delete(c: Connection, mailbox_id: int) -> bool:
     """Remove a mailbox with its placements; False when it was gone already."""
     await c.execute("SELECT 1 FROM mailbox WHERE id = $1 FOR UPDATE", mailbox_id)
@@ -132,7 +138,7 @@ async def delete(c: Connection, mailbox_id: int) -> bool:
         " SELECT message_id FROM mailbox_message WHERE mailbox_id = $1",
         mailbox_id,
     )
-    for table in ("mailbox_message", "mailbox_event", "mailbox_unfolded"):
+    for table in _OF_A_MAILBOX:
         await c.execute(f"DELETE FROM {table} WHERE mailbox_id = $1", mailbox_id)
     return str(await c.execute("DELETE FROM mailbox WHERE id = $1", mailbox_id)) == "DELETE 1"
 

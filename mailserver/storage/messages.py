@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from mailserver.storage.database import Connection
 
@@ -32,6 +33,27 @@ class MessageRow:
                 self.parts,
             )
         )
+
+
+class Column(Enum):
+    """Ready-made bytes that are asked for of many messages at once."""
+
+    STATIC = "static"
+    BODY = "body"
+    BODYSTRUCTURE = "bodystructure"
+    HEADER = "header"  # the prefix and the kept fields; not there when those are too large
+
+
+_EXPRESSIONS = {Column.HEADER: "prefix || fields"}
+
+
+async def column(c: Connection, which: Column, message_ids: list[int]) -> list[tuple[int, bytes]]:
+    """(id, value) of the messages that exist and have it."""
+    expression = _EXPRESSIONS.get(which, which.value)
+    rows = await c.fetch(
+        f"SELECT id, {expression} FROM message WHERE id = ANY($1::bigint[])", message_ids
+    )
+    return [(key, value) for key, value in rows if value is not None]
 
 
 async def read(c: Connection, message_ids: list[int]) -> dict[int, MessageRow]:

@@ -227,8 +227,42 @@ CREATE TABLE public.mailbox_message (
 )
 WITH (fillfactor='90');
 
+CREATE TABLE public.mailbox_pack (
+    mailbox_id bigint NOT NULL,
+    first_uid bigint NOT NULL,
+    last_uid bigint NOT NULL,
+    message_ids bigint[] NOT NULL,
+    static_sizes integer[] NOT NULL,
+    static bytea NOT NULL,
+    bodystructure_sizes integer[] NOT NULL,
+    bodystructure bytea NOT NULL,
+    header_sizes integer[] NOT NULL,
+    header bytea NOT NULL,
+    stale_at timestamp with time zone
+);
+ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN message_ids SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN static_sizes SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN static SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN bodystructure_sizes SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN bodystructure SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN header_sizes SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN header SET STORAGE EXTERNAL;
+
+CREATE TABLE public.mailbox_snapshot (
+    mailbox_id bigint NOT NULL,
+    modseq bigint NOT NULL,
+    columns bytea NOT NULL
+);
+ALTER TABLE ONLY public.mailbox_snapshot ALTER COLUMN columns SET STORAGE EXTERNAL;
+
 CREATE TABLE public.mailbox_unfolded (
     mailbox_id bigint NOT NULL
+);
+
+CREATE TABLE public.mailbox_unpacked (
+    mailbox_id bigint NOT NULL,
+    first_uid bigint NOT NULL,
+    last_uid bigint NOT NULL
 );
 
 CREATE TABLE public.message (
@@ -446,8 +480,14 @@ ALTER TABLE ONLY public.mailbox_event
 ALTER TABLE ONLY public.mailbox_message
     ADD CONSTRAINT mailbox_message_pkey PRIMARY KEY (mailbox_id, uid);
 
+ALTER TABLE ONLY public.mailbox_pack
+    ADD CONSTRAINT mailbox_pack_pkey PRIMARY KEY (mailbox_id, first_uid);
+
 ALTER TABLE ONLY public.mailbox
     ADD CONSTRAINT mailbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.mailbox_snapshot
+    ADD CONSTRAINT mailbox_snapshot_pkey PRIMARY KEY (mailbox_id);
 
 ALTER TABLE ONLY public.mailbox_unfolded
     ADD CONSTRAINT mailbox_unfolded_pkey PRIMARY KEY (mailbox_id);
@@ -503,6 +543,8 @@ CREATE INDEX domain_alias_of ON public.domain USING btree (alias_of) WHERE (alia
 CREATE INDEX domain_organization ON public.domain USING btree (organization_id);
 
 CREATE INDEX mailbox_message_message ON public.mailbox_message USING btree (message_id);
+
+CREATE INDEX mailbox_pack_stale ON public.mailbox_pack USING btree (stale_at) WHERE (stale_at IS NOT NULL);
 
 CREATE INDEX message_blob ON public.message USING btree (blob_id);
 

@@ -24,9 +24,10 @@ CREATE TABLE blob (
 CREATE TABLE spool (
     generation smallint NOT NULL,
     blob_id bigint NOT NULL,
-    bytes bytea STORAGE EXTERNAL NOT NULL,
+    bytes bytea NOT NULL,
     PRIMARY KEY (generation, blob_id)
 ) PARTITION BY LIST (generation);
+ALTER TABLE spool ALTER COLUMN bytes SET STORAGE EXTERNAL;
 CREATE TABLE spool_1 PARTITION OF spool FOR VALUES IN (1);
 ALTER TABLE spool_1 ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
