@@ -137,20 +137,27 @@ class OpenMailbox:
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────
 
-    async def enter(self, *, read_only: bool) -> View:
-        """A new session's picture, up to date. One that may write takes \\Recent."""
+    async def enter(self, *, read_only: bool, first_recent: int | None = None) -> View:
+        """A new session's picture, up to date. One that may write takes \\Recent.
+
+        `first_recent`: the first UID that nobody was told of, as the mailbox's row said just now.
+        """
         await self.refresh()
-        async with self._database.connection() as c:
-            if read_only:
+        if first_recent is None:
+            async with self._database.connection() as c:
                 row = await events.state(c, self.state.id)
-                first = row.first_recent_uid if row else self.state.uid_next
-                recent = [(max(first, self.state.recent_from), MAX_UID)]
-            else:
-                taken = await events.claim_recent(c, self.state.id)
-                # Sessions here took some already that the row will know of when they leave.
+            first_recent = row.first_recent_uid if row else self.state.uid_next
+        # Sessions here took some already that the row will know of when they leave.
+        first = max(first_recent, self.state.recent_from)
+        if read_only:
+            recent = [(first, MAX_UID)]
+        else:
+            if first < self.state.uid_next:
+                async with self._database.connection() as c:
+                    taken = await events.claim_recent(c, self.state.id)
                 first = max(taken or self.state.uid_next, self.state.recent_from)
-                recent = [(first, self.state.uid_next - 1)]
-                self.state.recent_from = max(self.state.recent_from, self.state.uid_next)
+            recent = [(first, self.state.uid_next - 1)]
+            self.state.recent_from = max(self.state.recent_from, self.state.uid_next)
         view = View(self.state, read_only=read_only, recent=recent)
         self.views.add(view)
         return view

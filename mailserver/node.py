@@ -117,7 +117,7 @@ class Node:
             listener=listener,
             changes=changes,
             objects=objects,
-            blobs=Blobs(database, objects),
+            blobs=Blobs(database, objects, kept=settings.objects.cache_bytes),
             scratch=scratch,
             accounts=accounts,
             logins=logins,

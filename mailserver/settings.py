@@ -68,6 +68,7 @@ class Objects(_Section, frozen=True):
     access_key: str = ""  # empty: the SDK's own chain (environment, profile, instance role)
     secret_key: str = ""
     inline_limit: Bytes = 128 * 1024  # bytes; up to here a message lives in the spool
+    cache_bytes: Bytes = 32 * 1024 * 1024  # of messages read lately, per worker process
     timeout: Seconds = 30.0
 
 

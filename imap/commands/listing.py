@@ -20,6 +20,7 @@ from imap.protocol.listing import (
     encode_root,
 )
 from imap.protocol.mailbox_name import ancestors
+from imap.protocol.status import StatusItem
 from imap.session import Answer, Session
 from mailserver.storage import mailboxes
 from mailserver.storage.mailboxes import Mailbox
@@ -46,7 +47,8 @@ async def list_(session: Session, command: List) -> Answer:
     patterns = _patterns(command.reference, command.patterns)
     if patterns is None:
         return Answer.no("Too much to look for", responses.LIMIT)
-    rows, subscribed = await _names(session)
+    recent = StatusItem.RECENT in (command.status or ())
+    rows, subscribed = await _names(session, recent=recent)
     for listed in select(rows, subscribed, patterns, command):
         line = encode_list(
             listed.name, listed.attributes, child_info=listed.child_info, utf8=session.utf8
@@ -82,9 +84,9 @@ def _patterns(reference: str, patterns: Sequence[str]) -> list[ListPattern] | No
     return [ListPattern(reference, pattern) for pattern in distinct]
 
 
-async def _names(session: Session) -> tuple[list[Mailbox], set[str]]:
+async def _names(session: Session, *, recent: bool) -> tuple[list[Mailbox], set[str]]:
     async with session.node.database.connection() as c:
-        rows = await mailboxes.listing(c, session.user().id)
+        rows = await mailboxes.listing(c, session.user().id, recent=recent)
         subscribed = await mailboxes.subscriptions(c, session.user().id)
     return rows, set(subscribed)
 

@@ -20,7 +20,7 @@ async def select(session: Session, command: Select) -> Answer:
         return Answer.no("No such mailbox", responses.NONEXISTENT)
     try:
         opened = await session.services.mailboxes.open(row.id)
-        view = await opened.enter(read_only=command.read_only)
+        view = await opened.enter(read_only=command.read_only, first_recent=row.first_recent_uid)
     except MailboxDeleted:
         return Answer.no("No such mailbox", responses.NONEXISTENT)
     session.selected = Selected(command.mailbox, opened, view)

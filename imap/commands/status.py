@@ -11,7 +11,8 @@ from mailserver.storage.mailboxes import Mailbox
 
 async def status(session: Session, command: Status) -> Answer:
     async with session.node.database.connection() as c:
-        row = await mailboxes.find(c, session.user().id, command.mailbox)
+        recent = StatusItem.RECENT in command.items
+        row = await mailboxes.find(c, session.user().id, command.mailbox, recent=recent)
     if row is None:
         return Answer.no("No such mailbox", responses.NONEXISTENT)
     await session.write(status_line(session, row, command.items))
@@ -22,7 +23,7 @@ def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem]) -> 
     """`* STATUS INBOX (MESSAGES 3)`."""
     values = {
         StatusItem.MESSAGES: row.messages,
-        StatusItem.RECENT: row.recent,
+        StatusItem.RECENT: row.recent or 0,  # counted when it is asked for
         StatusItem.UIDNEXT: row.uid_next,
         StatusItem.UIDVALIDITY: row.uid_validity,
         StatusItem.UNSEEN: row.unseen,

@@ -21,7 +21,7 @@ DEFAULTS = (
 
 @dataclass(slots=True)
 class Mailbox:
-    """One mailbox as its row says; `recent` counts messages no session was told of."""
+    """One mailbox as its row says; `recent` counts messages no session was told of, if asked."""
 
     id: int
     account_id: int
@@ -32,13 +32,16 @@ class Mailbox:
     highest_modseq: int
     messages: int
     unseen: int
-    recent: int
     bytes: int
+    first_recent_uid: int
+    recent: int | None = None
 
 
 _COLUMNS = """
     m.id, m.account_id, m.name, m.special_use, m.uid_validity, m.uid_next, m.highest_modseq,
-    m.messages, m.unseen, m.bytes,
+    m.messages, m.unseen, m.bytes, m.first_recent_uid
+"""
+_RECENT = """,
     (SELECT count(*) FROM mailbox_message x
       WHERE x.mailbox_id = m.id AND x.uid >= m.first_recent_uid) AS recent
 """
@@ -87,17 +90,24 @@ async def create(
     return any(row["name"] == names[-1] for row in made)
 
 
-async def find(c: Connection, account_id: int, name: str) -> Mailbox | None:
+async def find(
+    c: Connection, account_id: int, name: str, *, recent: bool = False
+) -> Mailbox | None:
+    """The mailbox; `recent`: with the count of those, which costs more than all the rest."""
     row = await c.fetchrow(
-        f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 AND name = $2", account_id, name
+        f"SELECT {_COLUMNS}{_RECENT if recent else ''} FROM mailbox m"
+        " WHERE account_id = $1 AND name = $2",
+        account_id,
+        name,
     )
     return _mailbox(row) if row else None
 
 
-async def listing(c: Connection, account_id: int) -> list[Mailbox]:
-    """All mailboxes of an account, by name."""
+async def listing(c: Connection, account_id: int, *, recent: bool = False) -> list[Mailbox]:
+    """All mailboxes of an account, by name; `recent` as for `find`."""
     rows = await c.fetch(
-        f'SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 ORDER BY name COLLATE "C"',
+        f"SELECT {_COLUMNS}{_RECENT if recent else ''} FROM mailbox m"
+        ' WHERE account_id = $1 ORDER BY name COLLATE "C"',
         account_id,
     )
     return [_mailbox(row) for row in rows]
