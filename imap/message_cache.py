@@ -51,7 +51,7 @@ class MessageCache:
     def __init__(self, database: Database, limit: int) -> None:
         self._database = database
         self._limit = limit
-        self._size = 0
+        self.size = 0  # bytes
         self._rows: OrderedDict[int, MessageRow] = OrderedDict()
         self._columns: dict[Column, OrderedDict[int, bytes]] = {
             which: OrderedDict() for which in Column
@@ -139,14 +139,14 @@ class MessageCache:
         self._made.move_to_end(label)
         if len(self._made) > _LABELS:
             _, oldest = self._made.popitem(last=False)
-            self._size -= sum(map(len, oldest.values())) + _OVERHEAD * len(oldest)
+            self.size -= sum(map(len, oldest.values())) + _OVERHEAD * len(oldest)
         return kept
 
     def _keep(self, kept: "OrderedDict[int, Any]", key: int, value: object, weight: int) -> None:
         if key not in kept:
-            self._size += weight
+            self.size += weight
         kept[key] = value
-        while self._size > self._limit:
+        while self.size > self._limit:
             self._forget_one()
 
     def _forget_one(self) -> None:
@@ -154,7 +154,7 @@ class MessageCache:
         kinds = [*self._columns.values(), *self._made.values()]
         largest: OrderedDict[int, Any] = max((self._rows, *kinds), key=len)
         _, value = largest.popitem(last=False)
-        self._size -= value.weight if isinstance(value, MessageRow) else len(value) + _OVERHEAD
+        self.size -= value.weight if isinstance(value, MessageRow) else len(value) + _OVERHEAD
 
 
 def _unpacked(pack: packs.Pack) -> dict[int, bytes]:
