@@ -28,6 +28,8 @@ from mailserver.storage.keywords import (
 )
 from mailserver.storage.notifications import MAILBOX, MailboxChanges
 
+NEWEST = 2**63 - 1  # RFC 7162 §7: no modseq is greater
+
 _RETRY = 1.0  # seconds until a mailbox of idle clients is looked at again when storage was away
 
 
@@ -54,6 +56,15 @@ class Copied:
     uid_validity: int
     sources: list[int]
     targets: list[int]
+    modseq: int = 0  # of the removal, when they were moved
+
+
+@dataclass(slots=True)
+class Stored:
+    """What STORE did: its modseq, 0 when nothing changed, and whom it had to leave alone."""
+
+    modseq: int
+    modified: list[int]  # runs of UIDs whose modseq was greater: first, last, first, last, …
 
 
 class OpenMailbox:
@@ -235,6 +246,20 @@ class OpenMailbox:
         `system` is a mask of system flags, `words` are keywords. Raises TooManyKeywords,
         MailboxDeleted.
         """
+        return (await self.store_unchanged(ranges, NEWEST, change, system, words)).modseq
+
+    async def store_unchanged(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        since: int,
+        change: Change,
+        system: int,
+        words: Sequence[str] = (),
+    ) -> Stored:
+        """As `store`, of those messages only whose modseq is not greater than `since`.
+
+        RFC 7162 §3.1.3: decided for each message on the state that no one else can change now.
+        """
         async with self._transaction() as c:
             row = await self._lock(c)
             keywords = extended(row.keywords, () if change is Change.REMOVE else words)
@@ -243,14 +268,20 @@ class OpenMailbox:
             mask = system | keyword_mask(keywords, words)
             set_mask, clear_mask = _masks(change, mask)
             columns = self.state.columns
+            spans = list(columns.slices(ranges))
+            modified: list[int] = []
+            if since < NEWEST:
+                newer = [one for span in spans for one in columns.changed_since(*span, since)]
+                modified = self._runs(newer)
+                spans = [one for span in spans for one in columns.unchanged_since(*span, since)]
             changed = [
                 span
-                for start, end in columns.slices(ranges)
+                for start, end in spans
                 for span in columns.would_change(start, end, set_mask, clear_mask)
             ]
             new_words = keywords if len(keywords) > len(row.keywords) else None
             if not changed:
-                return 0
+                return Stored(0, modified)
             unseen = sum(columns.count_without(SEEN, *span) for span in changed)
             total = sum(end - start for start, end in changed)
             delta = -unseen if set_mask & SEEN else total - unseen if clear_mask & SEEN else 0
@@ -260,7 +291,7 @@ class OpenMailbox:
             await self._write(c, event, unseen=delta, keywords=new_words)
         self.state.keywords = keywords
         self._written(event)
-        return event.modseq
+        return Stored(event.modseq, modified)
 
     async def expunge(self, ranges: Sequence[tuple[int, int]] | None = None) -> int:
         """Remove messages with \\Deleted, of `ranges` or all; gives the modseq or 0."""
@@ -299,6 +330,7 @@ class OpenMailbox:
                 if still:
                     modseq = target.modseq if here else row.highest_modseq
                     event = await self._remove(c, modseq + 1, still)
+                    copied.modseq = event.modseq
         if event is not None and not here:
             self._written(event)
         # Here too, if it is the target: then both events come from the log, in their order.
