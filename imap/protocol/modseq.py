@@ -181,8 +181,11 @@ def _size(numbers: SequenceSet) -> int:
 
 def _parse_list(cursor: Cursor, parse: Callable[[bytes], bool], unknown: str) -> None:
     """SP "(" … ")", if it is there."""
-    if cursor.more():
+    start = cursor.position
+    if cursor.more() and cursor.at(b"("):
         _parse_words(cursor, parse, unknown)
+    else:
+        cursor.position = start
 
 
 def _parse_words(cursor: Cursor, parse: Callable[[bytes], bool], unknown: str) -> None:

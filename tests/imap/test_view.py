@@ -48,7 +48,7 @@ def test_expunge_is_told_from_the_last_to_the_first() -> None:
     view = View(state, read_only=False)
     expunge(state, 2)
     expunge(state, 4)
-    assert view.sync(expunge=True) == Updates(expunged=[4, 2])
+    assert view.sync(expunge=True) == Updates(expunged=[4, 2], vanished=[2, 4])
     assert [view.uid(n) for n in range(1, view.count + 1)] == [1, 3, 5]
 
 
@@ -62,7 +62,7 @@ def test_expunge_waits_while_it_may_not_be_told() -> None:
     entry = view.entry(2)
     assert entry is not None
     assert entry.uid == 2
-    assert view.sync(expunge=True) == Updates(expunged=[2])
+    assert view.sync(expunge=True) == Updates(expunged=[2], vanished=[2])
 
 
 def test_a_message_that_came_and_went_is_never_told() -> None:
