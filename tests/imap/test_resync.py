@@ -37,19 +37,23 @@ async def everything(client: Client) -> Memory:
 
 
 def random_command(chance: random.Random) -> str:
-    span = sorted(chance.choices(range(1, 40), k=2))
+    span = sorted(chance.choices(range(1, 25), k=2))
     uids = f"{span[0]}:{span[1]}" if chance.random() < 0.3 else f"{span[0]}"
     flag = chance.choice(FLAGS)
     return chance.choice(
         (
             f"UID STORE {uids} {chance.choice('+-')}FLAGS ({flag})",
             f"UID STORE {uids} +FLAGS.SILENT (\\Deleted)",
+            "STORE 2 +FLAGS.SILENT (\\Deleted)",
             f"UID STORE {uids} (UNCHANGEDSINCE {chance.randint(0, 60)}) FLAGS.SILENT ({flag})",
             f"STORE 1:2 {chance.choice('+-')}FLAGS ({flag})",
+            f"STORE 4:* {chance.choice('+-')}FLAGS ({flag})",
             "UID FETCH 1:* (UID FLAGS MODSEQ)",
             "FETCH 1:2 (UID FLAGS MODSEQ)",
             "SEARCH ALL",
+            "SEARCH UNSEEN",
             "UID SEARCH UNSEEN",
+            "EXPUNGE",
             "EXPUNGE",
             f"UID EXPUNGE {uids}",
             f"UID MOVE {span[0]} INBOX",
@@ -82,7 +86,8 @@ async def test_whatever_a_client_remembers_it_catches_up(
     remembered: list[Memory] = []
     async with open_node(dsn, settings_for(node.settings.data)) as other, open_doors(other) as far:
         clients = [await resyncing(doors), await resyncing(doors), await resyncing(far)]
-        for _ in range(70):
+        await filled(clients[0][0], 12)
+        for _ in range(100):
             client, memory = chance.choice(clients)
             await act(client, memory, random_command(chance))
             if memory.modseq:
@@ -90,7 +95,7 @@ async def test_whatever_a_client_remembers_it_catches_up(
             if chance.random() < 0.05:
                 await fold_one(node.database)
         truth = await everything(await doors.login())
-        for memory in chance.sample(remembered, 25):
+        for memory in chance.sample(remembered, 40):
             client, resynced = await resyncing(chance.choice((doors, far)), memory)
             assert resynced.flags == truth.flags
             await client.do("LOGOUT")
