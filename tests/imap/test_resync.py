@@ -43,9 +43,9 @@ def random_command(chance: random.Random) -> str:
     return chance.choice(
         (
             f"UID STORE {uids} {chance.choice('+-')}FLAGS ({flag})",
-            f"UID STORE {uids} +FLAGS.SILENT (\\Deleted)",
-            "STORE 2 +FLAGS.SILENT (\\Deleted)",
-            f"UID STORE {uids} (UNCHANGEDSINCE {chance.randint(0, 60)}) FLAGS.SILENT ({flag})",
+            f"UID STORE {uids} +FLAGS (\\Deleted)",
+            "STORE 2 +FLAGS (\\Deleted)",
+            f"UID STORE {uids} (UNCHANGEDSINCE {chance.randint(0, 60)}) FLAGS ({flag})",
             f"STORE 1:2 {chance.choice('+-')}FLAGS ({flag})",
             f"STORE 4:* {chance.choice('+-')}FLAGS ({flag})",
             "UID FETCH 1:* (UID FLAGS MODSEQ)",
