@@ -5,8 +5,8 @@ Pure. Only what is whole stands here.
 
 from collections.abc import Iterable
 
-ENABLABLE: frozenset[str] = frozenset()
-"""What ENABLE turns on (RFC 5161): nothing yet."""
+ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC"))
+"""What ENABLE turns on (RFC 5161)."""
 
 _ALWAYS = (
     "IMAP4rev1",
@@ -23,6 +23,8 @@ _ALWAYS = (
     "LIST-EXTENDED",  # RFC 5258
     "LIST-STATUS",  # RFC 5819
     "MOVE",  # RFC 6851
+    "CONDSTORE",  # RFC 7162
+    "QRESYNC",  # RFC 7162
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")

@@ -31,6 +31,11 @@ class Entry:
     modseq: int
 
 
+def greater(modseqs: Iterable[int], modseq: int) -> bytes:
+    """For each of `modseqs` 1 if it is greater than `modseq`, else 0."""
+    return bytes(map(modseq.__lt__, modseqs))
+
+
 class Columns:
     """All messages of a mailbox, ascending by UID."""
 
@@ -96,6 +101,20 @@ class Columns:
                     marks[place] = 1
         for match in _MARKED.finditer(marks):
             yield start + match.start(), start + match.end()
+
+    def changed_since(self, start: int, end: int, modseq: int) -> Iterator[tuple[int, int]]:
+        """Index ranges inside [start, end) whose modseq is greater."""
+        for match in _MARKED.finditer(greater(self.modseqs[start:end], modseq)):
+            yield start + match.start(), start + match.end()
+
+    def unchanged_since(self, start: int, end: int, modseq: int) -> Iterator[tuple[int, int]]:
+        """Index ranges inside [start, end) whose modseq is not greater."""
+        for changed, following in self.changed_since(start, end, modseq):
+            if start < changed:
+                yield start, changed
+            start = following
+        if start < end:
+            yield start, end
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────
 

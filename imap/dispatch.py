@@ -15,6 +15,7 @@ from imap.commands import (
     fetch,
     listing,
     mailbox,
+    resync,
     search,
     select,
     session,
@@ -31,7 +32,7 @@ from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.protocol.responses import Condition
-from imap.protocol.search import Search
+from imap.protocol.search import Search, names_numbers
 from imap.protocol.select import Check, Close, Expunge, Select, Unselect
 from imap.protocol.session import (
     Authenticate,
@@ -124,9 +125,11 @@ def may_expunge(command: Command) -> bool:
     """True if EXPUNGE may be told while the command is answered.
 
     RFC 3501 §7.4.1: not during FETCH, STORE and SEARCH; §6.4.8 and §5.5: their UID forms name no
-    sequence numbers, they may.
+    sequence numbers, they may; RFC 7162 §3.2.10.2: but for a UID SEARCH that does name some.
     """
-    return not isinstance(command, _BY_NUMBER) or command.by_uid
+    if not isinstance(command, _BY_NUMBER):
+        return True
+    return command.by_uid and not (isinstance(command, Search) and names_numbers(command.key))
 
 
 async def execute(session: Session, request: Request, channel: Channel) -> Answer:
@@ -135,8 +138,9 @@ async def execute(session: Session, request: Request, channel: Channel) -> Answe
     Raises Disconnected.
     """
     command = request.command
-    answer = refused_in_state(session, command)
+    answer = refused_in_state(session, command) or resync.refused_without_enable(session, command)
     if answer is None:
+        await resync.note(session, command)
         answer = await _carried_out(session, command, channel)
         if answer.condition is not Condition.BAD:
             await tell(session, command)
@@ -185,7 +189,7 @@ async def tell(session: Session, command: Command) -> None:
     except StorageUnavailable as error:
         log.warning("storage is away", cause=str(error))
     by_uid = getattr(command, "by_uid", False) or getattr(command, "uids", None) is not None
-    for piece in update_lines(selected, expunge=may_expunge(command), by_uid=by_uid):
+    for piece in update_lines(session, expunge=may_expunge(command), by_uid=by_uid):
         await session.write(piece)
     selected.opened.tidy()
 

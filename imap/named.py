@@ -5,9 +5,9 @@ to the client yet is never named, whatever the set says.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from imap.protocol.sequence import SequenceSet
+from imap.protocol.sequence import SequenceSet, runs
 from imap.view import View
 
 Span = tuple[int, int]
@@ -40,6 +40,34 @@ def uid_spans(view: View, uids: SequenceSet) -> list[Span]:
 def uid_ranges(view: View, spans: Iterable[Span]) -> list[Span]:
     """The spans as ranges of UIDs; between the UIDs of a span lies no message but its own."""
     return [(view.uid(first), view.uid(last)) for first, last in spans]
+
+
+def changed_since(view: View, spans: Iterable[Span], modseq: int) -> list[Span]:
+    """The spans of those messages whose modseq is greater (RFC 7162 §3.1.4.1)."""
+    columns = view.columns
+    if columns is not None:
+        found = (columns.changed_since(first - 1, last, modseq) for first, last in spans)
+        return [(start + 1, end) for ranges in found for start, end in ranges]
+    numbered = ((n, view.entry(n)) for first, last in spans for n in range(first, last + 1))
+    return runs([n for n, entry in numbered if entry is not None and entry.modseq > modseq])
+
+
+def paged(spans: Sequence[Span], first: int, last: int) -> list[Span]:
+    """The messages at places `first` to `last` of the spans, from the end if negative.
+
+    RFC 9394 §3.3: places count from 1, or down from -1; those that are not there are left out.
+    """
+    if first < 0:
+        count = size(spans)
+        first, last = max(1, count + 1 + last), count + 1 + first
+    found = []
+    place = 1  # of the span's first message
+    for start, end in spans:
+        low, high = max(start, start + first - place), min(end, start + last - place)
+        if low <= high:
+            found.append((low, high))
+        place += end - start + 1
+    return found
 
 
 def size(spans: Iterable[Span]) -> int:

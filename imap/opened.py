@@ -6,19 +6,17 @@ writes for all processes.
 """
 
 import asyncio
-from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
-from operator import itemgetter
 
-from imap import snapshot
+from imap import following
 from imap.columns import DELETED, MAX_UID, SEEN, Entry
 from imap.mailbox import MailboxState
 from imap.view import View
 from mailserver.errors import StorageUnavailable
-from mailserver.storage import arrivals, events, messages, snapshots
+from mailserver.storage import arrivals, events, messages
 from mailserver.storage.arrivals import Advance
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.events import Event, Kind, Row, State
@@ -31,7 +29,8 @@ from mailserver.storage.keywords import (
 )
 from mailserver.storage.notifications import MAILBOX, MailboxChanges
 
-_WORTH_SAVING = 1_000  # messages or events that a load had to go through one by one
+NEWEST = 2**63 - 1  # RFC 7162 §7: no modseq is greater
+
 _RETRY = 1.0  # seconds until a mailbox of idle clients is looked at again when storage was away
 
 
@@ -58,6 +57,15 @@ class Copied:
     uid_validity: int
     sources: list[int]
     targets: list[int]
+    modseq: int = 0  # of the removal, when they were moved
+
+
+@dataclass(slots=True)
+class Stored:
+    """What STORE did: its modseq, 0 when nothing changed, and whom it had to leave alone."""
+
+    modseq: int
+    modified: list[int]  # runs of UIDs whose modseq was greater: first, last, first, last, …
 
 
 class OpenMailbox:
@@ -66,7 +74,7 @@ class OpenMailbox:
     def __init__(self, database: Database, changes: MailboxChanges, state: MailboxState) -> None:
         self.state = state
         self.views: set[View] = set()
-        self.unsaved = 0  # messages read and events applied since the columns were kept
+        self._taken = 0  # messages and events that loading it had to go through
         self._database = database
         self._changes = changes
         self._writing = asyncio.Lock()
@@ -98,38 +106,14 @@ class OpenMailbox:
             state = MailboxState(row)
             # Watch before the snapshot ends, so that no change falls between.
             opened = cls(database, changes, state)
-            if not await opened._restore(c, row.highest_modseq):
-                state.load(await events.rows(c, mailbox_id))
-                opened.unsaved = len(state.columns)
-                for event in await events.since(c, mailbox_id, row.folded_modseq):
-                    # Rows of appended messages are in the snapshot; only the modseq moves.
-                    state.apply(event)
-        state.uid_next = row.uid_next
-        state.forget((), settled=True)
+            opened._taken = await following.load(c, state, row)
         opened._dirty = True
         return opened
 
-    async def _restore(self, c: Connection, modseq: int) -> bool:
-        """Take the columns kept of the mailbox, and what happened since; False if that is lost."""
-        kept = await snapshots.read(c, self.state.id)
-        columns = None if kept is None else snapshot.decode(kept[1])
-        if kept is None or columns is None:
-            return False
-        found = await events.since(c, self.state.id, kept[0])
-        if (found[0].modseq - 1 if found else modseq) != kept[0]:
-            return False  # the log was trimmed
-        self.state.columns, self.state.modseq = columns, kept[0]
-        await self._take(c, found)
-        return True
-
     async def save(self) -> None:
-        """Keep the columns for cold processes, if loading them took long."""
-        changed, self.unsaved = self.unsaved, 0
-        if changed < max(_WORTH_SAVING, len(self.state.columns) // 10):
-            return
-        modseq, columns = self.state.modseq, snapshot.encode(self.state.columns)
+        """Keep the columns for cold processes, if loading them was long work."""
         async with self._database.connection() as c:
-            await snapshots.save(c, self.state.id, modseq, columns)
+            await following.save(c, self.state, self._taken)
 
     def close(self) -> None:
         """Stop listening; no session may use it any more."""
@@ -198,48 +182,12 @@ class OpenMailbox:
                 self._dirty = False
                 try:
                     async with self._database.connection() as c:
-                        await self._catch_up(c)
+                        await following.catch_up(c, self.state)
                 except BaseException:
                     self._dirty = True
                     raise
         if self.state.deleted:
             raise MailboxDeleted(self.state.id)
-
-    async def _catch_up(self, c: Connection) -> None:
-        found = await events.since(c, self.state.id, self.state.modseq)
-        if not found and await events.state(c, self.state.id) is None:
-            self.state.deleted = True
-        if found and found[0].modseq > self.state.modseq + 1:
-            # The log was trimmed before we read it: sessions must select the mailbox anew.
-            self.state.deleted = True
-            return
-        await self._take(c, found)
-
-    async def _take(self, c: Connection, found: Sequence[Event]) -> None:
-        """Bring the state up to date by the events that follow it."""
-        appended = [event for event in found if event.kind is Kind.APPEND]
-        rows: Sequence[Sequence[int]] = ()
-        if appended:
-            first, last = appended[0].runs[0], appended[-1].runs[-1]
-            rows = await events.rows(c, self.state.id, first, last)
-        self.unsaved += len(found) + len(rows)
-        await self._learn_keywords(c, found, rows)
-        for event in found:
-            self.state.apply(event, _of(event, rows))
-
-    async def _learn_keywords(
-        self, c: Connection, found: Sequence[Event], rows: Sequence[Sequence[int]]
-    ) -> None:
-        """Read the table of keywords again if `found` uses more of it than is known here."""
-        used = 0
-        for event in found:
-            used |= event.set_mask
-        for row in rows:
-            used |= row[2]
-        if used >> (SYSTEM_BITS + len(self.state.keywords)):
-            mailbox = await events.state(c, self.state.id)
-            if mailbox is not None:
-                self.state.keywords = mailbox.keywords
 
     def _heard(self) -> None:
         self._dirty = True
@@ -275,6 +223,20 @@ class OpenMailbox:
         `system` is a mask of system flags, `words` are keywords. Raises TooManyKeywords,
         MailboxDeleted.
         """
+        return (await self.store_unchanged(ranges, NEWEST, change, system, words)).modseq
+
+    async def store_unchanged(
+        self,
+        ranges: Sequence[tuple[int, int]],
+        since: int,
+        change: Change,
+        system: int,
+        words: Sequence[str] = (),
+    ) -> Stored:
+        """As `store`, of those messages only whose modseq is not greater than `since`.
+
+        RFC 7162 §3.1.3: decided for each message on the state that no one else can change now.
+        """
         async with self._transaction() as c:
             row = await self._lock(c)
             keywords = extended(row.keywords, () if change is Change.REMOVE else words)
@@ -283,14 +245,20 @@ class OpenMailbox:
             mask = system | keyword_mask(keywords, words)
             set_mask, clear_mask = _masks(change, mask)
             columns = self.state.columns
+            spans = list(columns.slices(ranges))
+            modified: list[int] = []
+            if since < NEWEST:
+                newer = [one for span in spans for one in columns.changed_since(*span, since)]
+                modified = self._runs(newer)
+                spans = [one for span in spans for one in columns.unchanged_since(*span, since)]
             changed = [
                 span
-                for start, end in columns.slices(ranges)
+                for start, end in spans
                 for span in columns.would_change(start, end, set_mask, clear_mask)
             ]
             new_words = keywords if len(keywords) > len(row.keywords) else None
             if not changed:
-                return 0
+                return Stored(0, modified)
             unseen = sum(columns.count_without(SEEN, *span) for span in changed)
             total = sum(end - start for start, end in changed)
             delta = -unseen if set_mask & SEEN else total - unseen if clear_mask & SEEN else 0
@@ -300,7 +268,7 @@ class OpenMailbox:
             await self._write(c, event, unseen=delta, keywords=new_words)
         self.state.keywords = keywords
         self._written(event)
-        return event.modseq
+        return Stored(event.modseq, modified)
 
     async def expunge(self, ranges: Sequence[tuple[int, int]] | None = None) -> int:
         """Remove messages with \\Deleted, of `ranges` or all; gives the modseq or 0."""
@@ -339,6 +307,7 @@ class OpenMailbox:
                 if still:
                     modseq = target.modseq if here else row.highest_modseq
                     event = await self._remove(c, modseq + 1, still)
+                    copied.modseq = event.modseq
         if event is not None and not here:
             self._written(event)
         # Here too, if it is the target: then both events come from the log, in their order.
@@ -419,7 +388,7 @@ class OpenMailbox:
             self.state.deleted = True
             raise MailboxDeleted(self.state.id)
         if row.highest_modseq > self.state.modseq:
-            await self._catch_up(c)
+            await following.catch_up(c, self.state)
         self.state.keywords = row.keywords
         return row
 
@@ -454,14 +423,6 @@ class OpenMailbox:
         """Index ranges as UID runs, each as long as no other message lies between."""
         uids = self.state.columns.uids
         return [uid for start, end in spans for uid in (uids[start], uids[end - 1])]
-
-
-def _of(event: Event, rows: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
-    """The rows, which ascend, of the messages that an event appended."""
-    if event.kind is not Kind.APPEND:
-        return ()
-    start = bisect_left(rows, event.runs[0], key=itemgetter(0))
-    return rows[start : bisect_right(rows, event.runs[-1], key=itemgetter(0))]
 
 
 def _masks(change: Change, mask: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ Pure. Where the picture is settled columns are slices of the mailbox's, with no 
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imap.columns import SEEN, Columns
 from imap.named import Span
@@ -21,13 +21,17 @@ _MARKS = SYSTEM_BITS + 1  # bits of a mark
 
 @dataclass(slots=True)
 class Picked:
-    """Messages, ascending: sequence numbers, UIDs, system flags with RECENT, keywords, ids."""
+    """Messages, ascending: sequence numbers, UIDs, system flags with RECENT, keywords, ids.
+
+    Modseqs are there when they were asked for.
+    """
 
     numbers: Sequence[int]
     uids: Sequence[int]
     marks: bytearray
     words: Sequence[int] | None  # keywords; None: no message has any
     message_ids: Sequence[int]
+    modseqs: "array[int]" = field(default_factory=lambda: array("Q"))
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -46,6 +50,7 @@ class Picked:
             bytearray(self.marks[i] for i in places),
             None if self.words is None else [self.words[i] for i in places],
             [self.message_ids[i] for i in places],
+            array("Q", [self.modseqs[i] for i in places] if self.modseqs else ()),
         )
 
     def part(self, start: int, end: int) -> "Picked":
@@ -56,6 +61,7 @@ class Picked:
             self.marks[start:end],
             None if self.words is None else self.words[start:end],
             self.message_ids[start:end],
+            self.modseqs[start:end],
         )
 
     def unseen(self) -> list[int]:
@@ -69,7 +75,7 @@ def mask_of(key: int) -> int:
     return mask | RECENT_BIT if key & RECENT else mask
 
 
-def pick(view: View, spans: Sequence[Span]) -> Picked:
+def pick(view: View, spans: Sequence[Span], *, modseqs: bool = False) -> Picked:
     """The messages of `spans` as they are now; those expunged and forgotten are left out."""
     columns = view.columns
     if columns is None:
@@ -78,6 +84,9 @@ def pick(view: View, spans: Sequence[Span]) -> Picked:
         picked = _slice(columns, *spans[0])
     else:
         picked = _joined(columns, spans)
+    if modseqs and columns is not None:
+        for first, last in spans:
+            picked.modseqs += columns.modseqs[first - 1 : last]
     for first, last in view.recent_ranges:
         start, end = bisect_left(picked.uids, first), bisect_right(picked.uids, last)
         picked.marks[start:end] = picked.marks[start:end].translate(_WITH_RECENT)
@@ -124,4 +133,5 @@ def _one_by_one(view: View, spans: Iterable[Span]) -> Picked:
         bytearray(entry.flags & SYSTEM_MASK for _, entry in found),
         words if any(words) else None,
         [entry.message_id for _, entry in found],
+        array("Q", [entry.modseq for _, entry in found]),
     )

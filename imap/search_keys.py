@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from imap import static
+from imap.columns import greater
 from imap.flag_masks import SYSTEM
 from imap.header_fields import chosen
 from imap.named import Span
@@ -23,6 +24,7 @@ from imap.protocol.search import (
     DateKey,
     FlagKey,
     HeaderKey,
+    ModseqKey,
     NotKey,
     Order,
     OrKey,
@@ -63,6 +65,8 @@ def test_of(key: SearchKey, ground: Ground) -> Test:
             return _within(ground.picked.numbers, key.numbers.to_ranges(ground.last_number))
         case UidKey():
             return _within(ground.picked.uids, key.uids.to_ranges(ground.last_uid))
+        case ModseqKey():
+            return Marked(greater(ground.picked.modseqs, key.modseq - 1))
         case SizeKey():
             return _size(key)
         case DateKey():

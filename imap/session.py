@@ -127,6 +127,16 @@ class Session:
         return State.AUTHENTICATED if self.selected is None else State.SELECTED
 
     @property
+    def condstore(self) -> bool:
+        """The client knows of modseqs (RFC 7162 §3.1)."""
+        return "CONDSTORE" in self.enabled
+
+    @property
+    def qresync(self) -> bool:
+        """The client is told VANISHED in place of EXPUNGE (RFC 7162 §3.2.3)."""
+        return "QRESYNC" in self.enabled
+
+    @property
     def node(self) -> Node:
         return self.services.node
 

@@ -20,6 +20,7 @@ class Updates:
     """What a client must be told, in this order."""
 
     expunged: list[int] = field(default_factory=list)  # sequence numbers, each as of its turn
+    vanished: list[int] = field(default_factory=list)  # their UIDs, ascending
     exists: int | None = None  # new count, when messages came
     recent: int = 0  # with `exists`
     flags: list[int] = field(default_factory=list)  # sequence numbers whose flags changed
@@ -44,6 +45,8 @@ class View:
         self._recent = list(recent)
         self.claimed = False  # took \Recent of messages that came while it was selected
         self._own: set[int] = set()  # modseqs of flag changes this session made and was told
+        self._seen = state.modseq  # what there was to tell the last time
+        self._withheld = 0  # modseq of the first expunge that still waits to be told
 
     # ── sequence numbers ─────────────────────────────────────────────────────────────────────
 
@@ -89,6 +92,19 @@ class View:
     def recent_count(self) -> int:
         return sum(1 for _ in self.numbers_of(self._recent))
 
+    @property
+    def modseq(self) -> int:
+        """The client was told of everything up to this modseq.
+
+        RFC 7162 §3.2: of what it was told later it may not conclude that nothing is missing.
+        """
+        return self._withheld - 1 if self._withheld else self._seen
+
+    @property
+    def withholds(self) -> bool:
+        """True while an expunge waits and later changes were told."""
+        return self._withheld > 0
+
     # ── catching up ──────────────────────────────────────────────────────────────────────────
 
     def told(self, modseq: int) -> None:
@@ -115,6 +131,7 @@ class View:
         arrived = self._arrived()
         if expunge:
             updates.expunged = self._leave()
+            updates.vanished = [self.uids[number - 1] for number in reversed(updates.expunged)]
             self.uids = self.state.columns.uids
             self.count = len(self.uids)
         elif arrived:
@@ -122,6 +139,8 @@ class View:
             if not self.settled:
                 self.uids = self.uids[: self.count] + arrived
             self.count += len(arrived)
+        if self.settled:
+            self._withheld = 0
         if arrived:
             self._claim(arrived)
             updates.exists = self.count
@@ -131,7 +150,10 @@ class View:
         return updates
 
     def _changed_uids(self) -> set[int]:
-        """UIDs of the picture whose flags changed since the last time; moves the position."""
+        """UIDs of the picture whose flags changed since the last time; moves the position.
+
+        Expunges are withheld from here on: who may tell them says that they are not.
+        """
         changed: set[int] = set()
         for event in self.state.events_since(self.position):
             if event.kind is Kind.FLAGS and event.modseq not in self._own:
@@ -139,8 +161,11 @@ class View:
                     start = bisect_left(self.uids, first, 0, self.count)
                     end = bisect_left(self.uids, last + 1, 0, self.count)
                     changed.update(self.uids[start:end])
+            elif event.kind is Kind.EXPUNGE and not self._withheld:
+                self._withheld = event.modseq
         self._own.clear()
         self.position = self.state.end
+        self._seen = self.state.modseq
         return changed
 
     def _arrived(self) -> "array[int]":

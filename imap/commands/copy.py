@@ -8,6 +8,7 @@ from imap.opened import Copied, MailboxDeleted
 from imap.picked import pick
 from imap.protocol import responses
 from imap.protocol.copy import Copy, Move
+from imap.protocol.modseq import highestmodseq_code
 from imap.protocol.responses import Condition
 from imap.session import Answer, Session
 from mailserver.storage import mailboxes, messages
@@ -53,7 +54,9 @@ async def move(session: Session, command: Move) -> Answer:
         return _nothing("MOVE", spans)
     # RFC 6851 §4.3: COPYUID comes untagged, before the EXPUNGEs that take the UIDs away.
     await session.write(responses.untagged(Condition.OK, "Moved", _copyuid(copied)))
-    return Answer.ok("MOVE completed")
+    # RFC 7162 §3.2: MOVE expunges; all up to its modseq is told before the answer.
+    tells = copied.modseq > 0 and session.qresync
+    return Answer.ok("MOVE completed", highestmodseq_code(copied.modseq) if tells else None)
 
 
 async def _target(session: Session, name: str) -> Mailbox | None:

@@ -2,6 +2,7 @@
 
 from imap.named import uid_ranges, uid_spans
 from imap.protocol import responses
+from imap.protocol.modseq import highestmodseq_code
 from imap.protocol.select import Expunge
 from imap.session import Answer, Session
 
@@ -12,8 +13,8 @@ async def expunge(session: Session, command: Expunge) -> Answer:
     view = selected.view
     if view.read_only:
         return Answer.no("The mailbox is selected read-only", responses.READ_ONLY)
-    if command.uids is None:
-        await selected.opened.expunge()
-    else:
-        await selected.opened.expunge(uid_ranges(view, uid_spans(view, command.uids)))
-    return Answer.ok("EXPUNGE completed")
+    ranges = None if command.uids is None else uid_ranges(view, uid_spans(view, command.uids))
+    modseq = await selected.opened.expunge(ranges)
+    # RFC 7162 §3.2.7, §3.2.9: all up to this one is told before the answer.
+    code = highestmodseq_code(modseq) if modseq and session.qresync else None
+    return Answer.ok("EXPUNGE completed", code)

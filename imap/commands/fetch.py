@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from imap import contents, static
-from imap.columns import SEEN
+from imap.columns import MAX_UID, SEEN
+from imap.commands.vanished import tell_vanished
 from imap.contents import Wanted
 from imap.fetch_rows import FetchRows, escaped
 from imap.message_cache import Batch, RowByRow
-from imap.named import Span, chunks, named, size
+from imap.named import Span, changed_since, chunks, named, paged, size
 from imap.opened import Change
 from imap.picked import Picked, pick
 from imap.protocol import responses
@@ -40,11 +41,14 @@ _STREAMED = 1 << 20  # bytes: a message that has more to tell is written in piec
 
 _WHOLE = Section()
 _COLUMNS = {
+    **dict.fromkeys(static.ATTRIBUTES, Column.STATIC),
     FetchAttribute.BODY: Column.BODY,
     FetchAttribute.BODYSTRUCTURE: Column.BODYSTRUCTURE,
 }
 
 Values = Mapping[Column, Sequence[bytes]]
+MODSEQ_ITEMS = (FetchAttribute.UID, FetchAttribute.MODSEQ)
+"""What RFC 7162 §3.2.4 adds to responses; both are in the columns."""
 
 
 async def fetch(session: Session, command: Fetch) -> Answer:
@@ -53,7 +57,15 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     spans = named(selected.view, command.sequence, by_uid=command.by_uid)
     if spans is None:
         return Answer.bad("No such message sequence number")
-    items = Items.of(command, read_only=selected.view.read_only)
+    since = command.modifiers.changed_since
+    if since is not None:
+        spans = changed_since(selected.view, spans, since)
+    if command.modifiers.vanished and since is not None:
+        # RFC 7162 §3.2.6: before any FETCH.
+        await tell_vanished(session, since, command.sequence.to_ranges(MAX_UID))
+    if command.modifiers.partial is not None:
+        spans = paged(spans, *command.modifiers.partial)
+    items = Items.of(command, read_only=selected.view.read_only, condstore=session.condstore)
     if await respond(session, spans, items):
         return Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
     return Answer.ok("FETCH completed")
@@ -72,25 +84,26 @@ class Items:
 
     def __post_init__(self) -> None:
         self.cached = [is_cached(item.section) for item in self.sections]
-        self.columns = frozenset(
-            _COLUMNS.get(item, Column.STATIC)
-            for item in self.attributes
-            if item is not FetchAttribute.UID
-        )
+        self.columns = frozenset(_COLUMNS[item] for item in self.attributes if item in _COLUMNS)
 
     @classmethod
-    def of(cls, command: Fetch, *, read_only: bool) -> "Items":
+    def of(cls, command: Fetch, *, read_only: bool, condstore: bool) -> "Items":
         # RFC 3501 §6.4.8: UID is in every response to a UID command, asked for or not.
         asked = [FetchAttribute.UID] if command.by_uid else []
+        if command.modifiers.changed_since is not None:
+            asked.append(FetchAttribute.MODSEQ)  # RFC 7162 §3.1.4.1
+        sections = [item for item in command.items if isinstance(item, BodyItem)]
+        # RFC 3501 §6.4.5: only BODY.PEEK leaves \Seen alone, and so does EXAMINE (§6.3.2).
+        sets_seen = not read_only and any(not item.peek for item in sections)
+        if sets_seen and condstore:
+            asked += MODSEQ_ITEMS  # RFC 7162 §3.2.4
         items = [*asked, *command.items]
-        sections = [item for item in items if isinstance(item, BodyItem)]
         attributes = [item for item in items if isinstance(item, FetchAttribute)]
         return cls(
             [item for item in dict.fromkeys(attributes) if item is not FetchAttribute.FLAGS],
             FetchAttribute.FLAGS in attributes,
             [item for place, item in enumerate(sections) if item not in sections[:place]],
-            # RFC 3501 §6.4.5: only BODY.PEEK leaves \Seen alone, and so does EXAMINE (§6.3.2).
-            not read_only and any(not item.peek for item in sections),
+            sets_seen,
         )
 
     @property
@@ -101,9 +114,7 @@ class Items:
     @property
     def needs_rows(self) -> bool:
         """True if columns are not enough."""
-        return bool(self.sections) or any(
-            item is not FetchAttribute.UID for item in self.attributes
-        )
+        return bool(self.sections) or any(item not in MODSEQ_ITEMS for item in self.attributes)
 
 
 async def respond(session: Session, spans: Sequence[Span], items: Items) -> int:
@@ -172,7 +183,8 @@ class _Fetching:
 
     async def tell(self, spans: Sequence[Span]) -> None:
         """Write the responses of one batch."""
-        picked = pick(self._selected.view, spans)
+        modseqs = FetchAttribute.MODSEQ in self._items.attributes
+        picked = pick(self._selected.view, spans, modseqs=modseqs)
         self.missing += size(spans) - len(picked)
         if not self._items.needs_rows:
             await self._write(picked, {})
@@ -260,8 +272,10 @@ class _Fetching:
         for item in self._items.attributes:
             if item is FetchAttribute.UID:
                 lines.add_uid()
-            elif item in _COLUMNS:
-                lines.add(item.value + b" %b", values[_COLUMNS[item]])
+            elif item is FetchAttribute.MODSEQ:
+                lines.add(b"MODSEQ (%d)", picked.modseqs)
+            elif (which := _COLUMNS[item]) is not Column.STATIC:
+                lines.add(item.value + b" %b", values[which])
             elif first:
                 first = False
                 lines.add(b"%b", static.cut(values[Column.STATIC], wanted))
@@ -286,6 +300,8 @@ class _Fetching:
             self._selected.view.told(modseq)
             for place in places:
                 picked.marks[place] |= SEEN
+                if modseq and picked.modseqs:
+                    picked.modseqs[place] = modseq
         return places
 
     # ── large messages ───────────────────────────────────────────────────────────────────────

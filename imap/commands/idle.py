@@ -24,7 +24,7 @@ def news(session: Session) -> bytes | None:
         return b""
     if selected.opened.state.deleted:
         return None
-    return b"".join(update_lines(selected, expunge=True, by_uid=False))
+    return b"".join(update_lines(session, expunge=True, by_uid=False))
 
 
 def _nothing() -> None:

@@ -12,7 +12,7 @@ from imap.contents import Wanted
 from imap.named import Span
 from imap.picked import Picked, pick
 from imap.protocol import responses
-from imap.protocol.search import CHARSETS, Search, codec, encode_search
+from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
 from imap.search_keys import Ground, test_of
 from imap.search_tree import Facts, Stage, Test, divide
 from imap.session import Answer, Session
@@ -28,7 +28,8 @@ async def search(session: Session, command: Search) -> Answer:
     if charset is None:
         return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))
     view = session.mailbox().view
-    picked = pick(view, [(1, view.count)] if view.count else [])
+    modseqs = asks_modseq(command.key)
+    picked = pick(view, [(1, view.count)] if view.count else [], modseqs=modseqs)
     ground = Ground(
         picked,
         last_number=view.count,
@@ -45,7 +46,9 @@ async def search(session: Session, command: Search) -> Answer:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
     values = picked.uids if command.by_uid else picked.numbers
-    await session.write(encode_search([values[place] for place in places]))
+    # RFC 7162 §3.1.6
+    highest = max(picked.modseqs[place] for place in places) if modseqs and places else None
+    await session.write(encode_search([values[place] for place in places], highest))
     return Answer.ok("SEARCH completed")
 
 

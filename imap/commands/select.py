@@ -1,19 +1,23 @@
 """SELECT and EXAMINE, and the commands that leave a mailbox (RFC 3501 §6.3.1, §6.4; RFC 3691)."""
 
 from imap.columns import SEEN, Columns
+from imap.commands.resync import resynchronise
 from imap.opened import MailboxDeleted
 from imap.protocol import responses
 from imap.protocol.responses import Condition
 from imap.protocol.select import Check, Close, Select, Unselect
 from imap.session import Answer, Selected, Session
-from imap.updates import flags_in_use
+from imap.updates import flags_in_use, highest_modseq
 from mailserver.storage import mailboxes
 
 
 async def select(session: Session, command: Select) -> Answer:
     """RFC 3501 §6.3.1, §6.3.2"""
     # RFC 3501 §6.3.1: a failed SELECT leaves no mailbox selected.
-    await session.unselect()
+    if session.selected is not None:
+        await session.unselect()
+        # RFC 7162 §3.2.11: what is told from here on is of the other mailbox.
+        await session.write(responses.untagged(Condition.OK, "Mailbox closed", responses.CLOSED))
     async with session.node.database.connection() as c:
         row = await mailboxes.find(c, session.user().id, command.mailbox)
     if row is None:
@@ -25,6 +29,8 @@ async def select(session: Session, command: Select) -> Answer:
         return Answer.no("No such mailbox", responses.NONEXISTENT)
     session.selected = Selected(command.mailbox, opened, view)
     await session.write(_describe(session.selected))
+    if command.resync is not None:
+        await resynchronise(session, command.resync)
     if command.read_only:
         return Answer.ok("EXAMINE completed", responses.READ_ONLY)
     return Answer.ok("SELECT completed", responses.READ_WRITE)
@@ -46,6 +52,7 @@ def _describe(selected: Selected) -> bytes:
     lines.append(responses.untagged(Condition.OK, "UIDs valid", validity))
     following = responses.uidnext_code(state.uid_next)
     lines.append(responses.untagged(Condition.OK, "Predicted next UID", following))
+    lines.append(highest_modseq(selected))
     return b"".join(lines)
 
 
@@ -64,7 +71,10 @@ async def check(_session: Session, _command: Check) -> Answer:
 
 
 async def close(session: Session, _command: Close) -> Answer:
-    """RFC 3501 §6.4.2: removes what has \\Deleted, and tells nothing of it."""
+    """RFC 3501 §6.4.2: removes what has \\Deleted, and tells nothing of it.
+
+    RFC 7162 §3.2.8: not even the modseq, up to which the client would not know all.
+    """
     selected = session.mailbox()
     if not selected.view.read_only:
         await selected.opened.expunge()

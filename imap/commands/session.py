@@ -1,6 +1,7 @@
 """The commands about the session itself: RFC 3501 §6.1, STARTTLS, ENABLE, ID, NAMESPACE."""
 
 from imap.capabilities import ENABLABLE, capabilities
+from imap.commands import resync
 from imap.protocol import responses
 from imap.protocol.responses import Condition
 from imap.protocol.session import (
@@ -56,8 +57,8 @@ async def enable(session: Session, command: Enable) -> Answer:
     """RFC 5161 §3.1: unknown names are ignored, told is what this command turned on."""
     wanted = [name for name in command.capabilities if name in ENABLABLE]
     new = [name for name in dict.fromkeys(wanted) if name not in session.enabled]
-    session.enabled |= frozenset(new)
     await session.write(responses.enabled(new))
+    await resync.enable(session, new)
     return Answer.ok("ENABLE completed")
 
 

@@ -27,6 +27,7 @@ def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem]) -> 
         StatusItem.UIDNEXT: row.uid_next,
         StatusItem.UIDVALIDITY: row.uid_validity,
         StatusItem.UNSEEN: row.unseen,
+        StatusItem.HIGHESTMODSEQ: row.highest_modseq,
     }
     selected = session.selected
     if selected is not None and selected.opened.state.id == row.id:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 
-from imap.commands.fetch import Items, respond
+from imap.commands.fetch import MODSEQ_ITEMS, Items, respond
 from imap.flag_masks import divided
-from imap.named import expunged, named, size, uid_ranges
-from imap.opened import Change, TooManyKeywords
+from imap.named import Span, expunged, named, size, uid_ranges
+from imap.opened import NEWEST, Change, TooManyKeywords
 from imap.protocol import flags, responses
 from imap.protocol.fetch import FetchAttribute
+from imap.protocol.modseq import modified_code
+from imap.protocol.sequence import runs
 from imap.protocol.store import Store, StoreMode
 from imap.session import Answer, Session
+from imap.view import View
 
 _CHANGES = {
     StoreMode.ADD: Change.ADD,
@@ -36,16 +39,47 @@ async def store(session: Session, command: Store) -> Answer:
         return Answer.no("The messages were expunged", responses.EXPUNGEISSUED)
     system, words = divided(command.flags)
     change = _CHANGES[command.mode]
+    since = NEWEST if command.unchanged_since is None else command.unchanged_since
     try:
-        modseq = await selected.opened.store(uid_ranges(view, spans), change, system, words)
+        stored = await selected.opened.store_unchanged(
+            uid_ranges(view, spans), since, change, system, words
+        )
     except TooManyKeywords:
         return Answer.no("The mailbox can hold no more keywords", responses.LIMIT)
     # RFC 3501 §6.4.6: .SILENT, the client assumes that what it wanted is so.
-    view.told(modseq)
-    if not command.silent:
+    view.told(stored.modseq)
+    modified = list(zip(stored.modified[::2], stored.modified[1::2], strict=True))
+    done, failed = _divided(view, spans, modified)
+    if session.condstore:
+        # RFC 7162 §3.1.3, §3.2.4: the new modseq is told also if SILENT, always with the UID.
+        await respond(session, done, Items([*MODSEQ_ITEMS], flags=not command.silent))
+        # §3.1.3, Example 10: so that the client need not ask what it did not know.
+        await respond(session, failed, Items([*MODSEQ_ITEMS], flags=True))
+    elif not command.silent:
         uid = [FetchAttribute.UID] if command.by_uid else []
-        await respond(session, spans, Items(uid, flags=True))
+        await respond(session, done, Items(uid, flags=True))
+    if failed:
+        return _modified(modified if command.by_uid else failed, some_gone=gone > 0)
     return Answer.ok("STORE completed", responses.EXPUNGEISSUED if gone else None)
+
+
+def _divided(
+    view: View, spans: list[Span], modified: Iterable[Span]
+) -> tuple[list[Span], list[Span]]:
+    """(spans of messages that were stored, spans of those with UIDs in `modified`)."""
+    failed = set(view.numbers_of(modified))
+    if not failed:
+        return spans, []
+    numbers = (number for first, last in spans for number in range(first, last + 1))
+    return runs([number for number in numbers if number not in failed]), runs(sorted(failed))
+
+
+def _modified(numbers: Iterable[Span], *, some_gone: bool) -> Answer:
+    code = modified_code(numbers)
+    if some_gone:
+        # RFC 7162 §3.1.3, Example 11
+        return Answer.no("Some of the messages no longer exist", code)
+    return Answer.ok("Conditional STORE failed", code)
 
 
 def _refusal(named_flags: Iterable[str]) -> Answer | None:

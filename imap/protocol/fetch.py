@@ -1,8 +1,9 @@
 """FETCH (RFC 3501 §6.4.5): the command, and the names its response gives the items."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from imap.protocol.modseq import FetchModifiers, parse_fetch_modifiers
 from imap.protocol.section import Section, SectionKind, parse_section
 from imap.protocol.sequence import SequenceSet
 from imap.protocol.tokens import Cursor
@@ -18,6 +19,7 @@ class FetchAttribute(enum.Enum):
     BODY = b"BODY"
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     UID = b"UID"
+    MODSEQ = b"MODSEQ"  # RFC 7162 §3.1.4.2
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Fetch:
     sequence: SequenceSet
     items: tuple[FetchItem, ...]
     by_uid: bool = False
+    modifiers: FetchModifiers = field(default_factory=FetchModifiers)
 
 
 _RFC822_LABELS = {
@@ -71,25 +74,29 @@ _MACROS: dict[bytes, tuple[FetchItem, ...]] = {
 
 
 # fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
-#         "(" fetch-att *(SP fetch-att) ")")
+#         "(" fetch-att *(SP fetch-att) ")") [fetch-modifiers] (RFC 4466 §2.4)
 def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
     cursor.space()
     sequence = cursor.sequence_set()
     cursor.space()
+    items = _parse_items(cursor)
+    return Fetch(sequence, items, by_uid, parse_fetch_modifiers(cursor, by_uid))
+
+
+def _parse_items(cursor: Cursor) -> tuple[FetchItem, ...]:
     if cursor.at(b"("):
-        items = cursor.items(lambda: _parse_item(cursor))
-    else:
-        start = cursor.position
-        macro = _MACROS.get(cursor.word())
-        if macro is not None:
-            return Fetch(sequence, macro, by_uid)
-        cursor.position = start
-        items = (_parse_item(cursor),)
-    return Fetch(sequence, items, by_uid)
+        return cursor.items(lambda: _parse_item(cursor))
+    start = cursor.position
+    macro = _MACROS.get(cursor.word())
+    if macro is not None:
+        return macro
+    cursor.position = start
+    return (_parse_item(cursor),)
 
 
 # fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
-#             "BODY" ["STRUCTURE"] / "UID" / "BODY" section ["<" number "." nz-number ">"] /
+#             "BODY" ["STRUCTURE"] / "UID" / "MODSEQ" /
+#             "BODY" section ["<" number "." nz-number ">"] /
 #             "BODY.PEEK" section ["<" number "." nz-number ">"]
 def _parse_item(cursor: Cursor) -> FetchItem:
     start = cursor.position

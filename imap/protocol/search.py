@@ -4,7 +4,7 @@ Strings stay bytes: `codec` says how the command's charset decodes them.
 """
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -104,6 +104,13 @@ class UidKey:
 
 
 @dataclass(slots=True)
+class ModseqKey:
+    """MODSEQ: changed by `modseq` or later (RFC 7162 §3.1.5)."""
+
+    modseq: int
+
+
+@dataclass(slots=True)
 class NotKey:
     """NOT"""
 
@@ -134,6 +141,7 @@ SearchKey = (
     | SizeKey
     | SequenceKey
     | UidKey
+    | ModseqKey
     | NotKey
     | OrKey
     | AndKey
@@ -310,6 +318,21 @@ def _parse_uid(cursor: Cursor, word: bytes) -> SearchKey:
     return UidKey(cursor.sequence_set())
 
 
+# "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer (RFC 7162 §7)
+def _parse_modseq(cursor: Cursor, word: bytes) -> SearchKey:
+    if cursor.at(b'"'):
+        start = cursor.position
+        # RFC 7162 §3.1.5: a message has one modseq here, so that the entry is ignored.
+        if not cursor.string().lower().startswith(b"/flags/"):
+            raise cursor.fail("unknown entry name", start)
+        cursor.space()
+        start = cursor.position
+        if cursor.word() not in (b"PRIV", b"SHARED", b"ALL"):
+            raise cursor.fail("unknown entry type", start)
+        cursor.space()
+    return ModseqKey(cursor.number64())
+
+
 _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], SearchKey]] = {
     **dict.fromkeys(_HEADERS, _parse_named_header),
     **dict.fromkeys(_SCOPES, _parse_text),
@@ -319,10 +342,41 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], SearchKey]] = {
     b"KEYWORD": _parse_keyword,
     b"UNKEYWORD": _parse_keyword,
     b"UID": _parse_uid,
+    b"MODSEQ": _parse_modseq,
 }
 
 
-# mailbox-data =/ "SEARCH" *(SP nz-number)
-def encode_search(numbers: Iterable[int]) -> bytes:
-    """`* SEARCH 2 84 882`; an empty result is told too (RFC 3501 §7.2.5)."""
-    return " ".join(("* SEARCH", *map(str, numbers))).encode("ascii") + b"\r\n"
+def each_key(key: SearchKey) -> Iterator[SearchKey]:
+    """The key and all keys in it."""
+    yield key
+    within: tuple[SearchKey, ...] = ()
+    if isinstance(key, AndKey):
+        within = key.keys
+    elif isinstance(key, OrKey):
+        within = (key.left, key.right)
+    elif isinstance(key, NotKey):
+        within = (key.key,)
+    for one in within:
+        yield from each_key(one)
+
+
+def names_numbers(key: SearchKey) -> bool:
+    """True if message sequence numbers are in it."""
+    return any(isinstance(one, SequenceKey) for one in each_key(key))
+
+
+def asks_modseq(key: SearchKey) -> bool:
+    """True if the key MODSEQ is in it, so that the result tells a modseq (RFC 7162 §3.1.5)."""
+    return any(isinstance(one, ModseqKey) for one in each_key(key))
+
+
+# mailbox-data =/ "SEARCH" [1*(SP nz-number) [SP search-sort-mod-seq]] (RFC 7162 §7)
+def encode_search(numbers: Iterable[int], modseq: int | None = None) -> bytes:
+    """`* SEARCH 2 84 882`; an empty result is told too (RFC 3501 §7.2.5).
+
+    `modseq`, of a result that is not empty, comes last: `(MODSEQ 917162500)`.
+    """
+    words = ["* SEARCH", *map(str, numbers)]
+    if modseq is not None:
+        words.append(f"(MODSEQ {modseq})")
+    return " ".join(words).encode("ascii") + b"\r\n"

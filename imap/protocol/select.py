@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 
+from imap.protocol.modseq import Resync, parse_select_parameters
 from imap.protocol.sequence import SequenceSet
 from imap.protocol.tokens import Cursor
 
 
 @dataclass(slots=True)
 class Select:
-    """SELECT, or EXAMINE if `read_only`."""
+    """SELECT, or EXAMINE if `read_only`; with what RFC 7162 adds."""
 
     mailbox: str
     read_only: bool
+    condstore: bool = False
+    resync: Resync | None = None
 
 
 @dataclass(slots=True)
@@ -36,16 +39,21 @@ class Expunge:
     uids: SequenceSet | None = None
 
 
-# select = "SELECT" SP mailbox
+# RFC 4466 §2.1: select = "SELECT" SP mailbox [select-params]
 def parse_select(cursor: Cursor) -> Select:
-    cursor.space()
-    return Select(cursor.mailbox(), read_only=False)
+    return _parse_select(cursor, read_only=False)
 
 
-# examine = "EXAMINE" SP mailbox
+# RFC 4466 §2.1: examine = "EXAMINE" SP mailbox [select-params]
 def parse_examine(cursor: Cursor) -> Select:
+    return _parse_select(cursor, read_only=True)
+
+
+def _parse_select(cursor: Cursor, *, read_only: bool) -> Select:
     cursor.space()
-    return Select(cursor.mailbox(), read_only=True)
+    mailbox = cursor.mailbox()
+    parameters = parse_select_parameters(cursor)
+    return Select(mailbox, read_only, parameters.condstore, parameters.resync)
 
 
 # RFC 4315 §4: uid-expunge = "UID" SP "EXPUNGE" SP sequence-set

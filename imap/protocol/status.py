@@ -16,6 +16,7 @@ class StatusItem(enum.Enum):
     UIDNEXT = b"UIDNEXT"
     UIDVALIDITY = b"UIDVALIDITY"
     UNSEEN = b"UNSEEN"
+    HIGHESTMODSEQ = b"HIGHESTMODSEQ"  # RFC 7162 §3.1.7
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ def parse_status_items(cursor: Cursor) -> tuple[StatusItem, ...]:
     return cursor.items(lambda: _parse_item(cursor))
 
 
-# status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN"
+# status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN" / "HIGHESTMODSEQ"
 def _parse_item(cursor: Cursor) -> StatusItem:
     start = cursor.position
     item = _ITEMS.get(cursor.word())

@@ -66,6 +66,12 @@ SELECT id, account_id, uid_validity, uid_next, first_recent_uid, highest_modseq,
     keywords
 FROM mailbox WHERE id = $1
 """
+# Each modseq is one event: the log is whole after $2 if it has the next one.
+_EXPUNGED = """
+SELECT modseq, kind, runs FROM mailbox_event
+WHERE mailbox_id = $1 AND modseq > $2 AND (kind = 'e' OR modseq = $2 + 1)
+ORDER BY modseq
+"""
 
 
 def runs(uids: Iterable[int]) -> list[int]:
@@ -119,6 +125,19 @@ async def since(c: Connection, mailbox_id: int, modseq: int) -> list[Event]:
         Event(row["modseq"], Kind(row["kind"]), row["runs"], row["set_mask"], row["clear_mask"])
         for row in found
     ]
+
+
+async def expunged(c: Connection, mailbox_id: int, modseq: int) -> list[tuple[int, int]] | None:
+    """Runs of UIDs expunged after `modseq`, which is less than the mailbox's own.
+
+    None when the log reaches back that far no more: trimming has taken the next event. Between
+    the ends of a run there may be UIDs that were expunged before, and none that exist.
+    """
+    found = await c.fetch(_EXPUNGED, mailbox_id, modseq)
+    if not found or found[0]["modseq"] != modseq + 1:
+        return None
+    events = (row["runs"] for row in found if Kind(row["kind"]) is Kind.EXPUNGE)
+    return [pair for runs in events for pair in zip(runs[::2], runs[1::2], strict=True)]
 
 
 async def record(c: Connection, mailbox_id: int, event: Event) -> None:

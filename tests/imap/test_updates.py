@@ -39,7 +39,7 @@ async def test_uid_commands_tell_expunges_and_uids(doors: Doors, alice: Client) 
     await phone.do("SELECT INBOX")
     await phone.do("UID STORE 1,3 +FLAGS (\\Deleted)")
     assert await phone.do("UID EXPUNGE 3:4") == [b"* 3 EXPUNGE"]
-    lines = await alice.do("UID SEARCH 1")
+    lines = await alice.do("UID SEARCH UID 1")
     assert lines == [b"* SEARCH 1", b"* 3 EXPUNGE", b"* 1 FETCH (UID 1 FLAGS (\\Deleted \\Recent))"]
 
 

@@ -48,7 +48,7 @@ def test_expunge_is_told_from_the_last_to_the_first() -> None:
     view = View(state, read_only=False)
     expunge(state, 2)
     expunge(state, 4)
-    assert view.sync(expunge=True) == Updates(expunged=[4, 2])
+    assert view.sync(expunge=True) == Updates(expunged=[4, 2], vanished=[2, 4])
     assert [view.uid(n) for n in range(1, view.count + 1)] == [1, 3, 5]
 
 
@@ -62,7 +62,7 @@ def test_expunge_waits_while_it_may_not_be_told() -> None:
     entry = view.entry(2)
     assert entry is not None
     assert entry.uid == 2
-    assert view.sync(expunge=True) == Updates(expunged=[2])
+    assert view.sync(expunge=True) == Updates(expunged=[2], vanished=[2])
 
 
 def test_a_message_that_came_and_went_is_never_told() -> None:
@@ -193,3 +193,34 @@ def test_every_session_ends_with_the_picture_of_the_mailbox(steps: list[tuple[st
         assert client.uids == list(state.columns.uids)
         for index, uid in enumerate(state.columns.uids):
             assert client.flags[uid] == state.columns.flags(index)
+
+
+def test_what_waits_to_be_told_holds_the_modseq_back() -> None:
+    state = opened(3)
+    view = View(state, read_only=False)
+    assert view.modseq == 1
+    flag(state, 1)
+    view.sync(expunge=False)
+    assert (view.modseq, view.withholds) == (2, False)
+    expunge(state, 2)
+    flag(state, 3)
+    expunge(state, 1)
+    view.sync(expunge=False)
+    # RFC 7162 §3.2: the expunge has modseq 3, and what came later was told
+    assert (view.modseq, view.withholds) == (2, True)
+    append(state)
+    view.sync(expunge=False)
+    assert (view.modseq, view.withholds) == (2, True)
+    view.sync(expunge=True)
+    assert (view.modseq, view.withholds) == (6, False)
+
+
+def test_columns_are_divided_by_modseq() -> None:
+    columns = Columns()
+    columns.append((uid, uid, 0, uid % 3) for uid in range(1, 8))  # modseqs 1 2 0 1 2 0 1
+    assert list(columns.changed_since(0, 7, 0)) == [(0, 2), (3, 5), (6, 7)]
+    assert list(columns.unchanged_since(0, 7, 0)) == [(2, 3), (5, 6)]
+    assert list(columns.unchanged_since(1, 5, 1)) == [(2, 4)]
+    assert list(columns.changed_since(0, 7, 2)) == []
+    assert list(columns.unchanged_since(0, 7, 2)) == [(0, 7)]
+    assert list(columns.changed_since(0, 7, 2**63 - 1)) == []
