@@ -12,6 +12,7 @@ from imap.commands.session import known_capabilities
 from imap.connection import Connection, Doorway
 from imap.dispatch import count, execute, lost_mailbox, refused_in_state, tell
 from imap.protocol import responses
+from imap.protocol.append import AppendMessage, parse_append_message
 from imap.protocol.command import Request, parse_command
 from imap.protocol.errors import ParseError
 from imap.protocol.events import (
@@ -205,8 +206,8 @@ class Conversation(Connection):
             return
         await self._request(request)
 
-    async def receive(self, write: Callable[[bytes], None]) -> Frame | Answer:
-        """The announced literal (Channel)."""
+    async def receive(self, write: Callable[[bytes], None]) -> Frame | AppendMessage | Answer:
+        """The announced message (Channel)."""
         asked, self._asked = self._asked, None
         assert asked is not None
         if not asked.non_sync:
@@ -221,14 +222,14 @@ class Conversation(Connection):
                 return self._completed(event)
             write(event.data)
 
-    def _completed(self, event: Event) -> Frame | Answer:
+    def _completed(self, event: Event) -> Frame | AppendMessage | Answer:
         """What follows the message. Raises ParseError."""
         if isinstance(event, Frame):
             parse_command(event, utf8=self.session.utf8)
             return event
         if isinstance(event, LiteralRequested):
             self._asked = event
-            return Answer.bad("APPEND takes one message")
+            return parse_append_message(event.line, event.size)
         if isinstance(event, LiteralTooLarge):
             self._fatal = event.fatal
             return Answer.no("Literal is too large", responses.TOOBIG)
