@@ -5,12 +5,13 @@ Pure. Only what is whole stands here.
 
 from collections.abc import Iterable
 
+from mailserver.settings import Imap
+
 ENABLABLE: frozenset[str] = frozenset()
 """What ENABLE turns on (RFC 5161): nothing yet."""
 
 _ALWAYS = (
     "IMAP4rev1",
-    "LITERAL+",  # RFC 7888
     "ENABLE",  # RFC 5161
     "ID",  # RFC 2971
     "IDLE",  # RFC 2177
@@ -23,17 +24,24 @@ _ALWAYS = (
     "LIST-EXTENDED",  # RFC 5258
     "LIST-STATUS",  # RFC 5819
     "MOVE",  # RFC 6851
+    "MULTIAPPEND",  # RFC 3502
+    "STATUS=SIZE",  # RFC 8438
+    "OBJECTID",  # RFC 8474
 )
+_LOGGED_IN = ("COMPRESS=DEFLATE",)  # RFC 4978
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
-_PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")
+_PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")
 
 
 def capabilities(
-    mechanisms: Iterable[str], *, authenticated: bool, secure: bool
+    mechanisms: Iterable[str], settings: Imap, *, authenticated: bool, secure: bool
 ) -> tuple[str, ...]:
     """The capability list; `secure`: inside TLS, where the SASL `mechanisms` are offered."""
+    # RFC 7888 §5: one of LITERAL+ and LITERAL-. RFC 7889 §3: the same limit in all mailboxes.
+    settled = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
     if authenticated:
-        return _ALWAYS
+        return (*_ALWAYS, *settled, *_LOGGED_IN)
     if not secure:
-        return _PLAIN
-    return (*_ALWAYS, "SASL-IR", *(f"AUTH={mechanism}" for mechanism in mechanisms))
+        return (*_ALWAYS, *settled, *_PLAIN)
+    words = (f"AUTH={mechanism}" for mechanism in mechanisms)
+    return (*_ALWAYS, *settled, "SASL-IR", *words)

@@ -232,7 +232,7 @@ class Conversation(Connection):
             return parse_append_message(event.line, event.size)
         if isinstance(event, LiteralTooLarge):
             self._fatal = event.fatal
-            return Answer.no("Literal is too large", responses.TOOBIG)
+            return self._refused(event)
         return Answer.bad("Line is too long")
 
     def _drop_literal(self) -> None:
@@ -245,13 +245,19 @@ class Conversation(Connection):
 
     def _too_large(self, event: LiteralTooLarge) -> None:
         """RFC 7888 §4, RFC 4469 §4.2: refused before it is read."""
-        if self.session.account is None:
-            answer = Answer.bad("Literal is too large before login")
-        else:
-            answer = Answer.no("Literal is too large", responses.TOOBIG)
+        answer = self._refused(event)
         self._unparsed(event.tag, answer)
         self._fatal = event.fatal
         self._drop_literal()
+
+    def _refused(self, event: LiteralTooLarge) -> Answer:
+        most = self.framer.limits.non_sync
+        if event.non_sync and most is not None and event.size > most:
+            # RFC 7888 §5: LITERAL- was announced, the client has to wait to be asked.
+            return Answer.bad("A literal of this size waits to be asked for")
+        if self.session.account is None:
+            return Answer.bad("Literal is too large before login")
+        return Answer.no("Literal is too large", responses.TOOBIG)
 
     # ── lines that are no commands ───────────────────────────────────────────────────────────
 

@@ -18,6 +18,7 @@ from imap.opened import Change
 from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.fetch import BodyItem, Fetch, FetchAttribute
+from imap.protocol.objectid import EMAILID_PAIR, THREADID_PAIR
 from imap.protocol.section import Section
 from imap.protocol.sequence import runs
 from imap.protocol.strings import char8, literal
@@ -37,6 +38,7 @@ _ROWS_AT_ONCE = 500
 _STREAMED = 1 << 20  # bytes: a message that has more to tell is written in pieces of this size
 
 _WHOLE = Section()
+_OF_COLUMNS = frozenset((FetchAttribute.UID, FetchAttribute.EMAILID, FetchAttribute.THREADID))
 
 
 async def fetch(session: Session, command: Fetch) -> Answer:
@@ -87,9 +89,7 @@ class Items:
     @property
     def needs_rows(self) -> bool:
         """True if columns are not enough."""
-        return bool(self.sections) or any(
-            item is not FetchAttribute.UID for item in self.attributes
-        )
+        return bool(self.sections) or not _OF_COLUMNS.issuperset(self.attributes)
 
 
 async def respond(session: Session, spans: Sequence[Span], items: Items) -> int:
@@ -213,6 +213,10 @@ class _Fetching:
         for item in self._items.attributes:
             if item is FetchAttribute.UID:
                 lines.add_uid()
+            elif item is FetchAttribute.EMAILID:
+                lines.add(EMAILID_PAIR, picked.message_ids)
+            elif item is FetchAttribute.THREADID:
+                lines.add(THREADID_PAIR)
             elif item is FetchAttribute.BODY:
                 lines.add(b"BODY %b", [row.body for row in rows])
             elif item is FetchAttribute.BODYSTRUCTURE:

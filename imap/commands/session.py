@@ -23,6 +23,7 @@ def known_capabilities(session: Session) -> tuple[str, ...]:
     """What this session can do now."""
     return capabilities(
         session.node.logins.mechanisms,
+        session.node.settings.imap,
         authenticated=session.account is not None,
         secure=session.secure,
     )

@@ -18,6 +18,8 @@ class FetchAttribute(enum.Enum):
     BODY = b"BODY"
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     UID = b"UID"
+    EMAILID = b"EMAILID"  # RFC 8474 §5.1
+    THREADID = b"THREADID"  # RFC 8474 §5.2
 
 
 @dataclass(slots=True)
