@@ -28,19 +28,25 @@ _ALWAYS = (
     "STATUS=SIZE",  # RFC 8438
     "OBJECTID",  # RFC 8474
 )
-_LOGGED_IN = ("COMPRESS=DEFLATE",)  # RFC 4978
+_COMPRESS = ("COMPRESS=DEFLATE",)  # RFC 4978
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")
 
 
 def capabilities(
-    mechanisms: Iterable[str], settings: Imap, *, authenticated: bool, secure: bool
+    mechanisms: Iterable[str],
+    settings: Imap,
+    *,
+    authenticated: bool,
+    secure: bool,
+    compressed: bool = False,
 ) -> tuple[str, ...]:
     """The capability list; `secure`: inside TLS, where the SASL `mechanisms` are offered."""
     # RFC 7888 §5: one of LITERAL+ and LITERAL-. RFC 7889 §3: the same limit in all mailboxes.
     settled = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
     if authenticated:
-        return (*_ALWAYS, *settled, *_LOGGED_IN)
+        # RFC 4978 §3: COMPRESS is of no more use while the connection is compressed.
+        return (*_ALWAYS, *settled, *(() if compressed else _COMPRESS))
     if not secure:
         return (*_ALWAYS, *settled, *_PLAIN)
     words = (f"AUTH={mechanism}" for mechanism in mechanisms)

@@ -171,6 +171,9 @@ class Conversation(Connection):
         elif answer.after is After.START_TLS:
             await self.start_tls()
             self.session.secure = True
+        elif answer.after is After.COMPRESS:
+            await self.start_compression()
+            self.session.compressed = True
 
     def _unparsed(self, tag: bytes | None, answer: Answer) -> None:
         """The answer to what never became a command."""

@@ -25,6 +25,7 @@ from imap.opened import MailboxDeleted
 from imap.protocol import responses
 from imap.protocol.append import Append
 from imap.protocol.command import Command, Request
+from imap.protocol.compression import Compress
 from imap.protocol.copy import Copy, Move
 from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
@@ -82,6 +83,7 @@ TABLE: dict[type[Command], Rule] = {
     Login: Rule(_FRESH, authentication.login),
     Authenticate: Rule(_FRESH, talks=authentication.authenticate),
     Enable: Rule(_LOGGED_IN, session.enable),
+    Compress: Rule(_LOGGED_IN, session.compress),
     Namespace: Rule(_LOGGED_IN, session.namespace),
     Select: Rule(_LOGGED_IN, select.select),
     Create: Rule(_LOGGED_IN, mailbox.create),

@@ -55,6 +55,7 @@ class After(Enum):
 
     GO_ON = auto()
     START_TLS = auto()
+    COMPRESS = auto()
     CLOSE = auto()
 
 
@@ -122,6 +123,7 @@ class Session:
     peer: str  # address of the client, for logs and limits
     door: str = "imap"  # or imaps, in metrics
     secure: bool = False  # TLS is on
+    compressed: bool = False  # RFC 4978
     failed_logins: int = 0
     account: Account | None = None
     selected: Selected | None = None

@@ -2,6 +2,7 @@
 
 from imap.capabilities import ENABLABLE, capabilities
 from imap.protocol import responses
+from imap.protocol.compression import Compress
 from imap.protocol.responses import Condition
 from imap.protocol.session import (
     Capability,
@@ -26,6 +27,7 @@ def known_capabilities(session: Session) -> tuple[str, ...]:
         session.node.settings.imap,
         authenticated=session.account is not None,
         secure=session.secure,
+        compressed=session.compressed,
     )
 
 
@@ -51,6 +53,13 @@ async def starttls(session: Session, _command: StartTls) -> Answer:
     if session.secure:
         return Answer.bad("TLS is on already")
     return Answer(Condition.OK, "Begin TLS negotiation now", after=After.START_TLS)
+
+
+async def compress(session: Session, _command: Compress) -> Answer:
+    """RFC 4978 §3"""
+    if session.compressed:
+        return Answer.no("Compression is on already", responses.COMPRESSIONACTIVE)
+    return Answer(Condition.OK, "Compressed from here on", after=After.COMPRESS)
 
 
 async def enable(session: Session, command: Enable) -> Answer:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imap.protocol.append import Append, parse_append
+from imap.protocol.compression import Compress, parse_compress
 from imap.protocol.copy import Copy, Move, parse_copy, parse_move
 from imap.protocol.errors import ParseError
 from imap.protocol.events import Frame
@@ -61,6 +62,7 @@ Command = (
     | Capability
     | Check
     | Close
+    | Compress
     | Copy
     | Create
     | Delete
@@ -111,6 +113,7 @@ _BARE: dict[bytes, Callable[[], Command]] = {
 _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"APPEND": parse_append,
     b"AUTHENTICATE": parse_authenticate,
+    b"COMPRESS": parse_compress,
     b"CREATE": parse_create,
     b"DELETE": parse_delete,
     b"ENABLE": parse_enable,
