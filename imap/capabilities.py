@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from mailserver.settings import Imap
 
-ENABLABLE: frozenset[str] = frozenset()
-"""What ENABLE turns on (RFC 5161): nothing yet."""
+ENABLABLE: frozenset[str] = frozenset(("UTF8=ACCEPT",))
+"""What ENABLE turns on (RFC 5161)."""
 
 _ALWAYS = (
     "IMAP4rev1",
@@ -27,8 +27,8 @@ _ALWAYS = (
     "MULTIAPPEND",  # RFC 3502
     "STATUS=SIZE",  # RFC 8438
     "OBJECTID",  # RFC 8474
+    "UTF8=ACCEPT",  # RFC 6855
 )
-_COMPRESS = ("COMPRESS=DEFLATE",)  # RFC 4978
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")
 
@@ -46,7 +46,8 @@ def capabilities(
     settled = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
     if authenticated:
         # RFC 4978 §3: COMPRESS is of no more use while the connection is compressed.
-        return (*_ALWAYS, *settled, *(() if compressed else _COMPRESS))
+        compress = () if compressed else ("COMPRESS=DEFLATE",)
+        return (*_ALWAYS, *settled, *compress, "UNAUTHENTICATE")  # RFC 8437
     if not secure:
         return (*_ALWAYS, *settled, *_PLAIN)
     words = (f"AUTH={mechanism}" for mechanism in mechanisms)

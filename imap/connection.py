@@ -417,6 +417,11 @@ class Connection(asyncio.Protocol, ABC):
         await self._flushed()
         self._compressing = Compressing(self.framer)
 
+    async def end_compression(self) -> None:
+        """Take what was said to the client; all that follows is plain."""
+        await self._flushed()
+        self._compressing = None
+
     async def start_tls(self) -> None:
         """Take the answer to STARTTLS to the client, and make the handshake."""
         raw = cast(asyncio.Transport, self.transport)

@@ -48,19 +48,18 @@ class Conversation(Connection):
 
     def __init__(self, doorway: Doorway, address: str = "") -> None:
         super().__init__(doorway, address)
-        self.session = Session(
-            doorway.services,
-            self.write,
-            "",
-            door=doorway.name,
-            secure=doorway.implicit_tls,
-        )
+        self.session = self._stranger(secure=doorway.implicit_tls)
         self._bad = 0
         self._asked: LiteralRequested | None = None  # a message, neither taken nor refused yet
         self._dropping = False  # in a message whose command has failed and was answered
         self._fatal = False  # a literal comes that is too large to be read off
         self._idling: Request | None = None
         self._stop_watch: Callable[[], None] | None = None
+
+    def _stranger(self, *, secure: bool) -> Session:
+        """A session of somebody unknown."""
+        door = self.doorway
+        return Session(door.services, self.write, self.peer, door=door.name, secure=secure)
 
     # ── what Connection asks ─────────────────────────────────────────────────────────────────
 
@@ -174,6 +173,17 @@ class Conversation(Connection):
         elif answer.after is After.COMPRESS:
             await self.start_compression()
             self.session.compressed = True
+        elif answer.after is After.UNAUTHENTICATE:
+            await self._unauthenticate()
+
+    async def _unauthenticate(self) -> None:
+        """RFC 8437 §4: nothing of the user is left in the session that begins, nor compression."""
+        await self.end_compression()
+        failed = self.session.failed_logins
+        self.session = self._stranger(secure=self.session.secure)
+        self.session.failed_logins = failed
+        self.framer.limits = self.doorway.before_login
+        self.expect(self.session.node.settings.imap.login_timeout)
 
     def _unparsed(self, tag: bytes | None, answer: Answer) -> None:
         """The answer to what never became a command."""

@@ -45,6 +45,7 @@ from imap.protocol.session import (
     Namespace,
     Noop,
     StartTls,
+    Unauthenticate,
 )
 from imap.protocol.status import Status
 from imap.protocol.store import Store
@@ -82,6 +83,7 @@ TABLE: dict[type[Command], Rule] = {
     StartTls: Rule(_FRESH, session.starttls),
     Login: Rule(_FRESH, authentication.login),
     Authenticate: Rule(_FRESH, talks=authentication.authenticate),
+    Unauthenticate: Rule(_LOGGED_IN, session.unauthenticate),
     Enable: Rule(_LOGGED_IN, session.enable),
     Compress: Rule(_LOGGED_IN, session.compress),
     Namespace: Rule(_LOGGED_IN, session.namespace),

@@ -56,6 +56,7 @@ class After(Enum):
     GO_ON = auto()
     START_TLS = auto()
     COMPRESS = auto()
+    UNAUTHENTICATE = auto()
     CLOSE = auto()
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from imap.flag_masks import divided
 from imap.protocol import flags, responses
-from imap.protocol.append import Append, AppendMessage
+from imap.protocol.append import Append, AppendMessage, is_closed
 from imap.protocol.events import Frame, Streamed
 from imap.session import Answer, Channel, Session
 from mailserver.accounts import Account
@@ -56,23 +56,27 @@ async def append(session: Session, command: Append, channel: Channel) -> Answer:
         batch = _Batch(buffer)
         coming: AppendMessage | Frame = command.messages[-1]
         while isinstance(coming, AppendMessage):
-            refusal = _refuse(coming, batch) or await _refuse_size(session, coming, batch)
+            refusal = _refuse(session, coming, batch) or await _refuse_size(session, coming, batch)
             if refusal is not None:
                 return refusal
             received = await _receive(coming, batch, channel)
             if isinstance(received, Answer):
                 return received
             coming = received
+        if batch.read[-1].utf8 and not is_closed(coming):
+            return Answer.bad("expected a closing parenthesis")
         if len(batch.read) == 1:
             return await _store(session, row.id, batch)
         async with session.services.appending:
             return await _store(session, row.id, batch)
 
 
-def _refuse(message: AppendMessage, batch: _Batch) -> Answer | None:
+def _refuse(session: Session, message: AppendMessage, batch: _Batch) -> Answer | None:
     """What can be seen of the message's announcement alone."""
     if message.binary:
         return Answer.bad("APPEND takes no literal8")
+    if message.utf8 and not session.utf8:
+        return Answer.bad("ENABLE UTF8=ACCEPT first")  # RFC 6855 §4
     if _size(message) == 0:
         # RFC 3502 §6.3.11: this is also how a client cancels the messages before it.
         return Answer.no("An empty message cannot be stored", responses.CANNOT)

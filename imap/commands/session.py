@@ -12,6 +12,7 @@ from imap.protocol.session import (
     Namespace,
     Noop,
     StartTls,
+    Unauthenticate,
     encode_id,
 )
 from imap.session import After, Answer, Session
@@ -55,6 +56,13 @@ async def starttls(session: Session, _command: StartTls) -> Answer:
     return Answer(Condition.OK, "Begin TLS negotiation now", after=After.START_TLS)
 
 
+async def unauthenticate(session: Session, _command: Unauthenticate) -> Answer:
+    """RFC 8437 §2: as a connection that has just come, within its TLS."""
+    await session.unselect()
+    log.info("session given back", peer=session.peer, account=session.user().address)
+    return Answer(Condition.OK, "UNAUTHENTICATE completed", after=After.UNAUTHENTICATE)
+
+
 async def compress(session: Session, _command: Compress) -> Answer:
     """RFC 4978 §3"""
     if session.compressed:
@@ -67,6 +75,7 @@ async def enable(session: Session, command: Enable) -> Answer:
     wanted = [name for name in command.capabilities if name in ENABLABLE]
     new = [name for name in dict.fromkeys(wanted) if name not in session.enabled]
     session.enabled |= frozenset(new)
+    session.utf8 = "UTF8=ACCEPT" in session.enabled
     await session.write(responses.enabled(new))
     return Answer.ok("ENABLE completed")
 

@@ -47,6 +47,7 @@ from imap.protocol.session import (
     Namespace,
     Noop,
     StartTls,
+    Unauthenticate,
     parse_authenticate,
     parse_enable,
     parse_id,
@@ -85,6 +86,7 @@ Command = (
     | Status
     | Store
     | Subscribe
+    | Unauthenticate
     | Unselect
     | Unsubscribe
 )
@@ -108,6 +110,7 @@ _BARE: dict[bytes, Callable[[], Command]] = {
     b"NAMESPACE": Namespace,
     b"NOOP": Noop,
     b"STARTTLS": StartTls,
+    b"UNAUTHENTICATE": Unauthenticate,
     b"UNSELECT": Unselect,
 }
 _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {

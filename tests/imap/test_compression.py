@@ -129,3 +129,19 @@ async def test_plain_text_in_a_compressed_session_ends_it(compressed: Client) ->
     compressed.writer.raw(b"a NOOP\r\n" * 10)
     assert (await compressed.line()).startswith(b"* BYE ")
     assert await compressed.closed()
+
+
+async def test_after_unauthenticate_the_connection_is_plain_until_it_is_compressed_anew(
+    alice: Client,
+) -> None:
+    for _ in range(2):
+        (line,) = await alice.do("CAPABILITY")
+        assert b" COMPRESS=DEFLATE" in line
+        await alice.do("COMPRESS DEFLATE")
+        writer, inflater = DeflatingWriter(alice.writer), zlib.decompressobj(-15)
+        writer.write(b"a UNAUTHENTICATE\r\n")
+        said = b""
+        while not said.endswith(b"\r\n"):
+            said += inflater.decompress(await alice.reader.read(1000))
+        assert said.startswith(b"a OK ")
+        await alice.login()
