@@ -27,6 +27,7 @@ _ALWAYS = (
     "MULTIAPPEND",  # RFC 3502
     "STATUS=SIZE",  # RFC 8438
     "OBJECTID",  # RFC 8474
+    "PREVIEW",  # RFC 8970
     "UTF8=ACCEPT",  # RFC 6855
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.

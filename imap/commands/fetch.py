@@ -30,6 +30,7 @@ from mailserver import metrics
 from mailserver.errors import StorageUnavailable
 from mailserver.mail.parts import PartTable
 from mailserver.objects import ObjectMissing
+from mailserver.storage import messages
 from mailserver.storage.blobs import BlobMissing
 from mailserver.storage.messages import MessageRow
 
@@ -147,6 +148,7 @@ class _Fetching:
         self._session = session
         self._selected = session.mailbox()
         self._items = items
+        self._previews: dict[int, bytes | None] = {}  # of the batch, if they are told
         self.missing = 0  # messages that were expunged and are gone
 
     async def tell(self, spans: Sequence[Span]) -> None:
@@ -162,6 +164,8 @@ class _Fetching:
             self.missing += len(picked) - len(here)
             picked = picked.only(here)
         rows = [found[key] for key in picked.message_ids]
+        if FetchAttribute.PREVIEW in self._items.attributes:
+            await self._read_previews(picked)
         if self._items.sections:
             await self._tell_sections(picked, rows)
         else:
@@ -169,10 +173,15 @@ class _Fetching:
         # A client that reads fast never makes write() wait: others want their turn.
         await asyncio.sleep(0)
 
+    async def _read_previews(self, picked: Picked) -> None:
+        """Apart from the rows: most clients ask for none."""
+        async with self._session.node.database.connection() as c:
+            self._previews = await messages.previews(c, list(picked.message_ids))
+
     async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
-        messages = [_plan(row, self._items) for row in rows]
-        for start, end in contents.groups([message.wanted for message in messages]):
-            part, group = picked.part(start, end), messages[start:end]
+        planned = [_plan(row, self._items) for row in rows]
+        for start, end in contents.groups([message.wanted for message in planned]):
+            part, group = picked.part(start, end), planned[start:end]
             if len(group) == 1 and group[0].wanted.length > _STREAMED:
                 await self._stream(part, group[0])
             else:
@@ -217,6 +226,10 @@ class _Fetching:
                 lines.add(EMAILID_PAIR, picked.message_ids)
             elif item is FetchAttribute.THREADID:
                 lines.add(THREADID_PAIR)
+            elif item is FetchAttribute.PREVIEW:
+                # RFC 8970 §3.2: NIL where there is none (yet).
+                ready = self._previews.get
+                lines.add(b"PREVIEW %b", [ready(row.id) or b"NIL" for row in rows])
             elif item is FetchAttribute.BODY:
                 lines.add(b"BODY %b", [row.body for row in rows])
             elif item is FetchAttribute.BODYSTRUCTURE:
