@@ -93,7 +93,7 @@ async def _refuse_size(session: Session, message: AppendMessage, batch: _Batch) 
     if not await session.node.ingest.has_room(session.user(), size):
         return Answer.no("Not enough room", responses.OVERQUOTA)
     if batch.read and size > session.node.settings.imap.max_literal:
-        # Each would do alone (RFC 7889 §2); together they are one commit, which is bounded.
+        # Each would do alone (RFC 7889); together they are one commit, which is bounded.
         return Answer.no("Too much for one APPEND", responses.LIMIT)
     return None
 

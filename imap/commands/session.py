@@ -75,6 +75,7 @@ async def enable(session: Session, command: Enable) -> Answer:
     wanted = [name for name in command.capabilities if name in ENABLABLE]
     new = [name for name in dict.fromkeys(wanted) if name not in session.enabled]
     session.enabled |= frozenset(new)
+    # RFC 6855 §3: mailbox names are UTF-8 from the answer on.
     session.utf8 = "UTF8=ACCEPT" in session.enabled
     await session.write(responses.enabled(new))
     return Answer.ok("ENABLE completed")

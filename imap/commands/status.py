@@ -29,8 +29,9 @@ async def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem
         StatusItem.UIDNEXT: row.uid_next,
         StatusItem.UIDVALIDITY: row.uid_validity,
         StatusItem.UNSEEN: row.unseen,
+        # RFC 7889 §4: as CAPABILITY tells it, the same in every mailbox.
         StatusItem.APPENDLIMIT: session.node.settings.imap.max_literal,
-        StatusItem.SIZE: row.bytes,
+        StatusItem.SIZE: row.bytes,  # RFC 8438 §3
         StatusItem.MAILBOXID: mailboxid(row.id),
     }
     selected = session.selected
