@@ -33,7 +33,7 @@ class Digest:
     fields: bytes | None  # raw CACHED_FIELDS in order; None if they are not complete here
     parts: bytes  # PartTable.decode reads it
     sent: datetime | None  # the Date field, in the zone it was written
-    preview: bytes
+    preview: bytes  # a string, never NIL
 
 
 def digest(message: bytes | mmap.mmap) -> Digest:
