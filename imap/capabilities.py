@@ -5,12 +5,13 @@ Pure. Only what is whole stands here.
 
 from collections.abc import Iterable
 
-ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC"))
+from mailserver.settings import Imap
+
+ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT"))
 """What ENABLE turns on (RFC 5161)."""
 
 _ALWAYS = (
     "IMAP4rev1",
-    "LITERAL+",  # RFC 7888
     "ENABLE",  # RFC 5161
     "ID",  # RFC 2971
     "IDLE",  # RFC 2177
@@ -25,17 +26,32 @@ _ALWAYS = (
     "MOVE",  # RFC 6851
     "CONDSTORE",  # RFC 7162
     "QRESYNC",  # RFC 7162
+    "MULTIAPPEND",  # RFC 3502
+    "STATUS=SIZE",  # RFC 8438
+    "OBJECTID",  # RFC 8474
+    "PREVIEW",  # RFC 8970
+    "UTF8=ACCEPT",  # RFC 6855
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
-_PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")
+_PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")
 
 
 def capabilities(
-    mechanisms: Iterable[str], *, authenticated: bool, secure: bool
+    mechanisms: Iterable[str],
+    settings: Imap,
+    *,
+    authenticated: bool,
+    secure: bool,
+    compressed: bool = False,
 ) -> tuple[str, ...]:
     """The capability list; `secure`: inside TLS, where the SASL `mechanisms` are offered."""
+    # RFC 7888 §5: one of LITERAL+ and LITERAL-. RFC 7889 §3: the same limit in all mailboxes.
+    settled = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
     if authenticated:
-        return _ALWAYS
+        # RFC 4978 §3: COMPRESS is of no more use while the connection is compressed.
+        compress = () if compressed else ("COMPRESS=DEFLATE",)
+        return (*_ALWAYS, *settled, *compress, "UNAUTHENTICATE")  # RFC 8437
     if not secure:
-        return _PLAIN
-    return (*_ALWAYS, "SASL-IR", *(f"AUTH={mechanism}" for mechanism in mechanisms))
+        return (*_ALWAYS, *settled, *_PLAIN)
+    words = (f"AUTH={mechanism}" for mechanism in mechanisms)
+    return (*_ALWAYS, *settled, "SASL-IR", *words)

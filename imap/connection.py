@@ -14,7 +14,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from imap.compressing import Compressing
 from imap.protocol import responses
+from imap.protocol.compression import CompressionError
 from imap.protocol.events import Event, Limits
 from imap.protocol.framer import Framer
 from imap.protocol.responses import Condition
@@ -56,6 +58,7 @@ class Connection(asyncio.Protocol, ABC):
     """What all connections have; `Conversation` adds the commands."""
 
     __slots__ = (
+        "_compressing",
         "_deadline",
         "_draining",
         "_ended",
@@ -85,6 +88,7 @@ class Connection(asyncio.Protocol, ABC):
         self._task: asyncio.Task[None] | None = None
         self._input: asyncio.Future[None] | None = None  # a command waits for input
         self._writable: asyncio.Future[None] | None = None  # the client does not read
+        self._compressing: Compressing | None = None
         self._deadline = 0.0
         self._ended = False  # the last line was said
         self._eof = False
@@ -139,13 +143,13 @@ class Connection(asyncio.Protocol, ABC):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
-        self.framer.feed(data)
+        (self.framer if self._compressing is None else self._compressing).feed(data)
         if self._input is not None:
             if not self._input.done():
                 self._input.set_result(None)
         elif self._task is None:
             self._proceed()
-        if self._task is not None and self.framer.buffered > BACKLOG:
+        if self._task is not None and self._backlog > BACKLOG:
             self._pause_reading()
 
     def eof_received(self) -> bool:
@@ -183,15 +187,15 @@ class Connection(asyncio.Protocol, ABC):
     # ── executing ────────────────────────────────────────────────────────────────────────────
 
     def _proceed(self) -> None:
-        """Start on what has come, if that is something whole."""
+        """Start on what has come, if that is something whole, or compressed."""
         event = self.framer.next()
-        if event is not None:
+        if event is not None or self._compressing is not None:
             self._task = self._loop.create_task(self._work(event))
 
-    async def _work(self, first: Event) -> None:
-        event: Event | None = first
+    async def _work(self, first: Event | None) -> None:
         served = 0
         try:
+            event = first or await self._next()
             while event is not None and not self._ended:
                 await self.serve(event)
                 await self._flushed()
@@ -199,9 +203,10 @@ class Connection(asyncio.Protocol, ABC):
                 served += 1
                 if served % TURN == 0:
                     await asyncio.sleep(0)
-                event = None if self._draining else self.framer.next()
+                event = None if self._draining else await self._next()
         except Disconnected:
-            self.abort()
+            if not self._ended:
+                self.abort()
         except Exception as error:  # the outermost loop of a connection
             log.error("session failed", peer=self.peer, exc_info=error)
             self.bye("Internal error, it was logged", responses.SERVERBUG)
@@ -228,7 +233,7 @@ class Connection(asyncio.Protocol, ABC):
 
     async def next_event(self) -> Event:
         """The next event, for a command that runs and waits for its client."""
-        while (event := self.framer.next()) is None:
+        while (event := await self._next()) is None:
             self.flush()
             self._resume_reading()
             self._input = self._loop.create_future()
@@ -237,6 +242,24 @@ class Connection(asyncio.Protocol, ABC):
             finally:
                 self._input = None
         return event
+
+    async def _next(self) -> Event | None:
+        """The next event of what has come. Raises Disconnected."""
+        event = self.framer.next()
+        if event is None and self._compressing is not None:
+            try:
+                event = await self._compressing.next()
+            except CompressionError as error:
+                log.info("cannot inflate", peer=self.peer, cause=str(error))
+                self.bye("Cannot inflate")
+                raise Disconnected from error
+        return event
+
+    @property
+    def _backlog(self) -> int:
+        """Bytes that came and were not looked at."""
+        waiting = 0 if self._compressing is None else self._compressing.waiting
+        return self.framer.buffered + waiting
 
     async def _leave(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
@@ -277,16 +300,29 @@ class Connection(asyncio.Protocol, ABC):
         """Hand the output to the transport."""
         if self._output and self.transport is not None and not self.transport.is_closing():
             whole = b"".join(self._output) if len(self._output) > 1 else self._output[0]
+            if self._compressing is not None:
+                whole = self._compressing.deflate(whole)
             self.transport.write(whole)
         self._output.clear()
         self._output_size = 0
 
     async def _flushed(self) -> None:
+        if self._compressing is not None and self._output_size > AT_ONCE:
+            await self._flush_by_turns()
         self.flush()
         while self._writable is not None and not self._ended:
             await self._wait_writable(self._writable)
         if self.transport is None:
             raise Disconnected
+
+    async def _flush_by_turns(self) -> None:
+        """Compressing takes a while: others have their turn between pieces."""
+        whole = b"".join(self._output)
+        for start in range(0, len(whole), AT_ONCE):
+            piece = whole[start : start + AT_ONCE]
+            self._output, self._output_size = [piece], len(piece)
+            self.flush()
+            await asyncio.sleep(0)
 
     async def _wait_writable(self, writable: asyncio.Future[None]) -> None:
         timeout = self.doorway.services.node.settings.imap.write_timeout
@@ -364,7 +400,7 @@ class Connection(asyncio.Protocol, ABC):
             self._task.cancel()
         self.bye("Autologout, idle for too long")
 
-    # ── reading, and TLS ─────────────────────────────────────────────────────────────────────
+    # ── reading, compression, TLS ────────────────────────────────────────────────────────────
 
     def _pause_reading(self) -> None:
         if not self._reading_paused and self.transport is not None:
@@ -375,6 +411,16 @@ class Connection(asyncio.Protocol, ABC):
         if self._reading_paused and self.transport is not None:
             self._reading_paused = False
             self.transport.resume_reading()
+
+    async def start_compression(self) -> None:
+        """Take the answer to COMPRESS to the client; all that follows is compressed."""
+        await self._flushed()
+        self._compressing = Compressing(self.framer)
+
+    async def end_compression(self) -> None:
+        """Take what was said to the client; all that follows is plain."""
+        await self._flushed()
+        self._compressing = None
 
     async def start_tls(self) -> None:
         """Take the answer to STARTTLS to the client, and make the handshake."""

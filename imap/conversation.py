@@ -12,6 +12,7 @@ from imap.commands.session import known_capabilities
 from imap.connection import Connection, Doorway
 from imap.dispatch import count, execute, lost_mailbox, refused_in_state, tell
 from imap.protocol import responses
+from imap.protocol.append import AppendMessage, parse_append_message
 from imap.protocol.command import Request, parse_command
 from imap.protocol.errors import ParseError
 from imap.protocol.events import (
@@ -47,19 +48,18 @@ class Conversation(Connection):
 
     def __init__(self, doorway: Doorway, address: str = "") -> None:
         super().__init__(doorway, address)
-        self.session = Session(
-            doorway.services,
-            self.write,
-            "",
-            door=doorway.name,
-            secure=doorway.implicit_tls,
-        )
+        self.session = self._stranger(secure=doorway.implicit_tls)
         self._bad = 0
         self._asked: LiteralRequested | None = None  # a message, neither taken nor refused yet
         self._dropping = False  # in a message whose command has failed and was answered
         self._fatal = False  # a literal comes that is too large to be read off
         self._idling: Request | None = None
         self._stop_watch: Callable[[], None] | None = None
+
+    def _stranger(self, *, secure: bool) -> Session:
+        """A session of somebody unknown."""
+        door = self.doorway
+        return Session(door.services, self.write, self.peer, door=door.name, secure=secure)
 
     # ── what Connection asks ─────────────────────────────────────────────────────────────────
 
@@ -170,6 +170,20 @@ class Conversation(Connection):
         elif answer.after is After.START_TLS:
             await self.start_tls()
             self.session.secure = True
+        elif answer.after is After.COMPRESS:
+            await self.start_compression()
+            self.session.compressed = True
+        elif answer.after is After.UNAUTHENTICATE:
+            await self._unauthenticate()
+
+    async def _unauthenticate(self) -> None:
+        """RFC 8437 §4: nothing of the user is left in the session that begins, nor compression."""
+        await self.end_compression()
+        failed = self.session.failed_logins
+        self.session = self._stranger(secure=self.session.secure)
+        self.session.failed_logins = failed
+        self.framer.limits = self.doorway.before_login
+        self.expect(self.session.node.settings.imap.login_timeout)
 
     def _unparsed(self, tag: bytes | None, answer: Answer) -> None:
         """The answer to what never became a command."""
@@ -205,8 +219,8 @@ class Conversation(Connection):
             return
         await self._request(request)
 
-    async def receive(self, write: Callable[[bytes], None]) -> Frame | Answer:
-        """The announced literal (Channel)."""
+    async def receive(self, write: Callable[[bytes], None]) -> Frame | AppendMessage | Answer:
+        """The announced message (Channel)."""
         asked, self._asked = self._asked, None
         assert asked is not None
         if not asked.non_sync:
@@ -221,17 +235,17 @@ class Conversation(Connection):
                 return self._completed(event)
             write(event.data)
 
-    def _completed(self, event: Event) -> Frame | Answer:
+    def _completed(self, event: Event) -> Frame | AppendMessage | Answer:
         """What follows the message. Raises ParseError."""
         if isinstance(event, Frame):
             parse_command(event, utf8=self.session.utf8)
             return event
         if isinstance(event, LiteralRequested):
             self._asked = event
-            return Answer.bad("APPEND takes one message")
+            return parse_append_message(event.line, event.size)
         if isinstance(event, LiteralTooLarge):
             self._fatal = event.fatal
-            return Answer.no("Literal is too large", responses.TOOBIG)
+            return self._refused(event)
         return Answer.bad("Line is too long")
 
     def _drop_literal(self) -> None:
@@ -244,13 +258,19 @@ class Conversation(Connection):
 
     def _too_large(self, event: LiteralTooLarge) -> None:
         """RFC 7888 §4, RFC 4469 §4.2: refused before it is read."""
-        if self.session.account is None:
-            answer = Answer.bad("Literal is too large before login")
-        else:
-            answer = Answer.no("Literal is too large", responses.TOOBIG)
+        answer = self._refused(event)
         self._unparsed(event.tag, answer)
         self._fatal = event.fatal
         self._drop_literal()
+
+    def _refused(self, event: LiteralTooLarge) -> Answer:
+        most = self.framer.limits.non_sync
+        if event.non_sync and most is not None and event.size > most:
+            # RFC 7888 §5: LITERAL- was announced, the client has to wait to be asked.
+            return Answer.bad("A literal of this size waits to be asked for")
+        if self.session.account is None:
+            return Answer.bad("Literal is too large before login")
+        return Answer.no("Literal is too large", responses.TOOBIG)
 
     # ── lines that are no commands ───────────────────────────────────────────────────────────
 

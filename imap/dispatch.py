@@ -26,6 +26,7 @@ from imap.opened import MailboxDeleted
 from imap.protocol import responses
 from imap.protocol.append import Append
 from imap.protocol.command import Command, Request
+from imap.protocol.compression import Compress
 from imap.protocol.copy import Copy, Move
 from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
@@ -45,6 +46,7 @@ from imap.protocol.session import (
     Namespace,
     Noop,
     StartTls,
+    Unauthenticate,
 )
 from imap.protocol.status import Status
 from imap.protocol.store import Store
@@ -82,7 +84,9 @@ TABLE: dict[type[Command], Rule] = {
     StartTls: Rule(_FRESH, session.starttls),
     Login: Rule(_FRESH, authentication.login),
     Authenticate: Rule(_FRESH, talks=authentication.authenticate),
+    Unauthenticate: Rule(_LOGGED_IN, session.unauthenticate),
     Enable: Rule(_LOGGED_IN, session.enable),
+    Compress: Rule(_LOGGED_IN, session.compress),
     Namespace: Rule(_LOGGED_IN, session.namespace),
     Select: Rule(_LOGGED_IN, select.select),
     Create: Rule(_LOGGED_IN, mailbox.create),

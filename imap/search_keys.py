@@ -7,6 +7,7 @@ and transfer encodings are undone.
 import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,11 +18,13 @@ from imap.header_fields import chosen
 from imap.named import Span
 from imap.picked import RECENT, Picked
 from imap.protocol import flags
+from imap.protocol.objectid import message_of
 from imap.protocol.search import (
     AllKey,
     AndKey,
     DateField,
     DateKey,
+    EmailIdKey,
     FlagKey,
     HeaderKey,
     ModseqKey,
@@ -33,6 +36,7 @@ from imap.protocol.search import (
     SizeKey,
     TextKey,
     TextScope,
+    ThreadIdKey,
     UidKey,
 )
 from imap.search_tree import Asked, Facts, Inverted, Joined, Marked, Stage, Test
@@ -67,6 +71,10 @@ def test_of(key: SearchKey, ground: Ground) -> Test:
             return _within(ground.picked.uids, key.uids.to_ranges(ground.last_uid))
         case ModseqKey():
             return Marked(greater(ground.picked.modseqs, key.modseq - 1))
+        case EmailIdKey():
+            return _emailid(message_of(key.objectid), ground.picked)
+        case ThreadIdKey():
+            return Marked(bytes(len(ground.picked)))  # no message is told to be of any thread
         case SizeKey():
             return _size(key)
         case DateKey():
@@ -105,6 +113,18 @@ def _within(values: Sequence[int], ranges: Iterable[Span]) -> Marked:
     for low, high in ranges:
         start, end = bisect_left(values, low), bisect_right(values, high)
         marks[start:end] = b"\1" * (end - start)
+    return Marked(marks)
+
+
+def _emailid(message: int | None, picked: Picked) -> Marked:
+    """COPY may have placed one message several times in a mailbox."""
+    marks = bytearray(len(picked))
+    if message is not None:
+        with suppress(ValueError):
+            place = -1
+            while True:
+                place = picked.message_ids.index(message, place + 1)
+                marks[place] = 1
     return Marked(marks)
 
 

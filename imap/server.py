@@ -20,6 +20,8 @@ from mailserver.logs import logger
 from mailserver.node import Node
 from mailserver.settings import Imap
 
+# RFC 7888 §5: the largest literal that may come unasked.
+_NON_SYNC = {"LITERAL+": None, "LITERAL-": 4096}
 _CHECKS = 5  # deadlines are looked at so often in the shortest of them
 
 log = logger("imap")
@@ -69,7 +71,7 @@ class ImapDoor:
             "imaps" if implicit_tls else "imap",
             partial(node.certificates.server_context, "imap"),
             implicit_tls,
-            before_login=Limits.before_login(),
+            before_login=limits_before_login(settings),
             after_login=limits_after_login(settings),
         )
         self._node = node
@@ -129,6 +131,13 @@ class ImapDoor:
         self._timer = loop.call_later(self._period, self._check)
 
 
+def limits_before_login(settings: Imap) -> Limits:
+    """What a stranger may make us hold."""
+    limits = Limits.before_login()
+    limits.non_sync = _NON_SYNC[settings.literals]
+    return limits
+
+
 def limits_after_login(settings: Imap) -> Limits:
     """What a client that is logged in may make us hold."""
     return Limits(
@@ -137,6 +146,7 @@ def limits_after_login(settings: Imap) -> Limits:
         # RFC 7888 §4: a refused `{n+}` message comes all the same; it is read off rather than cut
         # off, so that the client learns why.
         drain=2 * settings.max_literal,
+        non_sync=_NON_SYNC[settings.literals],
     )
 
 

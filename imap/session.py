@@ -5,14 +5,16 @@ dispatcher tells what changed meanwhile and then writes the tagged line. A comma
 untagged data with `write()`, which waits while the client does not read.
 """
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 from typing import Protocol
 
 from imap.message_cache import MessageCache
 from imap.opened import OpenMailbox
+from imap.protocol.append import AppendMessage
 from imap.protocol.events import Frame
 from imap.protocol.responses import Condition
 from imap.registry import Mailboxes
@@ -36,6 +38,8 @@ class Services:
     mailboxes: Mailboxes
     messages: MessageCache
     sessions: int = 0  # open connections of all doors
+    # One APPEND of several messages has them in memory at a time, until they are stored.
+    appending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class State(Flag):
@@ -51,6 +55,8 @@ class After(Enum):
 
     GO_ON = auto()
     START_TLS = auto()
+    COMPRESS = auto()
+    UNAUTHENTICATE = auto()
     CLOSE = auto()
 
 
@@ -91,8 +97,12 @@ class Channel(Protocol):
     def ssl_object(self) -> ssl.SSLObject | None:
         """The TLS of the connection."""
 
-    async def receive(self, write: Callable[[bytes], None]) -> Frame | Answer:
-        """Take the announced literal, piece by piece; gives the whole command, or its refusal."""
+    async def receive(self, write: Callable[[bytes], None]) -> Frame | AppendMessage | Answer:
+        """Take the announced message, piece by piece.
+
+        Gives the whole command, the next message that is announced (RFC 3502), or a refusal.
+        Raises ParseError.
+        """
 
 
 @dataclass(slots=True)
@@ -114,6 +124,7 @@ class Session:
     peer: str  # address of the client, for logs and limits
     door: str = "imap"  # or imaps, in metrics
     secure: bool = False  # TLS is on
+    compressed: bool = False  # RFC 4978
     failed_logins: int = 0
     account: Account | None = None
     selected: Selected | None = None

@@ -107,6 +107,7 @@ class Imap(_Section, frozen=True):
     """Reading."""
 
     max_literal: Bytes = 50 * 1024 * 1024
+    literals: Literal["LITERAL+", "LITERAL-"] = "LITERAL+"
     max_line: Bytes = 64 * 1024
     login_timeout: Seconds = 60.0
     idle_timeout: Seconds = 1800.0  # RFC 3501 §5.4: at least 30 minutes

@@ -1,61 +1,119 @@
-"""APPEND (RFC 3501 §6.3.11) with APPENDUID (RFC 4315).
+"""APPEND (RFC 3501 §6.3.11) of one message or several (RFC 3502), with APPENDUID (RFC 4315).
 
-The command is understood, and refused if it must be, before the message is read; the message goes
-to a buffer piece by piece and from there through ingest, as all mail does.
+All messages are stored or none. The command is understood, and refused if it must be, before a
+message is read; messages go to buffers piece by piece and from there through ingest, as all mail
+does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from imap.flag_masks import divided
 from imap.protocol import flags, responses
-from imap.protocol.append import Append, AppendMessage
-from imap.protocol.events import Streamed
+from imap.protocol.append import Append, AppendMessage, is_closed
+from imap.protocol.events import Frame, Streamed
 from imap.session import Answer, Channel, Session
+from mailserver.accounts import Account
 from mailserver.errors import MailError
 from mailserver.ingest import Arrival, Placement
-from mailserver.objects import MessageBuffer
+from mailserver.objects import Content, MessageBuffer
 from mailserver.storage import mailboxes
+
+MOST_MESSAGES = 1000
+"""In one APPEND: they are one commit."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The messages of one command that were read; their bytes stand in `buffer`, in that order."""
+
+    buffer: MessageBuffer
+    read: list[AppendMessage] = field(default_factory=list)
+
+    def contents(self) -> Iterator[Content]:
+        """The bytes of each message."""
+        whole = self.buffer.content()
+        if len(self.read) == 1:
+            yield whole
+            return
+        start = 0
+        for message in self.read:
+            end = start + _size(message)
+            yield whole[start:end]
+            start = end
 
 
 async def append(session: Session, command: Append, channel: Channel) -> Answer:
     """The message, the last of `command`, is announced and not read yet."""
-    message = command.messages[-1]
-    refusal = _refuse(command)
-    if refusal is not None:
-        return refusal
-    size = message.content.size if isinstance(message.content, Streamed) else 0
     account = session.user()
     async with session.node.database.connection() as c:
         row = await mailboxes.find(c, account.id, command.mailbox)
     if row is None:
         # RFC 3501 §6.3.11: the mailbox is never made by APPEND; the client may make it.
         return Answer.no("No such mailbox", responses.TRYCREATE)
-    if not await session.node.ingest.has_room(account, size):
-        return Answer.no("Not enough room", responses.OVERQUOTA)
     with session.node.ingest.buffer() as buffer:
-        nul = _Nul(buffer.write)
-        completed = await channel.receive(nul.write)
-        if isinstance(completed, Answer):
-            return completed
-        if nul.seen:
-            # RFC 3501 §9: CHAR8 = %x01-ff; RFC 3516 is not offered.
-            return Answer.bad("A message cannot hold NUL")
-        return await _store(session, row.id, message, buffer)
+        batch = _Batch(buffer)
+        coming: AppendMessage | Frame = command.messages[-1]
+        while isinstance(coming, AppendMessage):
+            refusal = _refuse(session, coming, batch) or await _refuse_size(session, coming, batch)
+            if refusal is not None:
+                return refusal
+            received = await _receive(coming, batch, channel)
+            if isinstance(received, Answer):
+                return received
+            coming = received
+        if batch.read[-1].utf8 and not is_closed(coming):
+            return Answer.bad("expected a closing parenthesis")
+        if len(batch.read) == 1:
+            return await _store(session, row.id, batch)
+        async with session.services.appending:
+            return await _store(session, row.id, batch)
 
 
-def _refuse(command: Append) -> Answer | None:
-    """What can be seen before anything is looked up."""
-    message = command.messages[-1]
-    if len(command.messages) > 1:
-        return Answer.bad("APPEND takes one message")
+def _refuse(session: Session, message: AppendMessage, batch: _Batch) -> Answer | None:
+    """What can be seen of the message's announcement alone."""
     if message.binary:
         return Answer.bad("APPEND takes no literal8")
-    if isinstance(message.content, Streamed) and message.content.size == 0:
+    if message.utf8 and not session.utf8:
+        return Answer.bad("ENABLE UTF8=ACCEPT first")  # RFC 6855 §4
+    if _size(message) == 0:
+        # RFC 3502 §6.3.11: this is also how a client cancels the messages before it.
         return Answer.no("An empty message cannot be stored", responses.CANNOT)
     if _internal_date(message) is None:
         return Answer.bad("The date is out of range")
+    if len(batch.read) == MOST_MESSAGES:
+        return Answer.no("Too many messages in one APPEND", responses.LIMIT)
     return None
+
+
+async def _refuse_size(session: Session, message: AppendMessage, batch: _Batch) -> Answer | None:
+    """Whether the message can be taken with those before it."""
+    size = batch.buffer.size + _size(message)
+    if not await session.node.ingest.has_room(session.user(), size):
+        return Answer.no("Not enough room", responses.OVERQUOTA)
+    if batch.read and size > session.node.settings.imap.max_literal:
+        # Each would do alone (RFC 7889); together they are one commit, which is bounded.
+        return Answer.no("Too much for one APPEND", responses.LIMIT)
+    return None
+
+
+async def _receive(
+    message: AppendMessage, batch: _Batch, channel: Channel
+) -> Frame | AppendMessage | Answer:
+    """Read the message; gives what follows it: the end of the command, another, or a refusal."""
+    nul = _Nul(batch.buffer.write)
+    following = await channel.receive(nul.write)
+    if nul.seen and not isinstance(following, Answer):
+        # RFC 3501 §9: CHAR8 = %x01-ff; RFC 3516 is not offered.
+        return Answer.bad("A message cannot hold NUL")
+    batch.read.append(message)
+    return following
+
+
+def _size(message: AppendMessage) -> int:
+    """Bytes that are announced."""
+    return message.content.size if isinstance(message.content, Streamed) else len(message.content)
 
 
 def _internal_date(message: AppendMessage) -> datetime | None:
@@ -66,13 +124,27 @@ def _internal_date(message: AppendMessage) -> datetime | None:
         return None
 
 
-async def _store(
-    session: Session, mailbox_id: int, message: AppendMessage, buffer: MessageBuffer
-) -> Answer:
+async def _store(session: Session, mailbox_id: int, batch: _Batch) -> Answer:
     account = session.user()
+    arrivals = [
+        Arrival(content, [_placement(account, mailbox_id, message)])
+        for message, content in zip(batch.read, batch.contents(), strict=True)
+    ]
+    try:
+        receipts = await session.node.ingest.accept_all(arrivals)
+    except MailError as error:
+        code = responses.TRYCREATE if error.temporary else responses.CANNOT
+        return Answer.no(error.text, code)
+    placed = [receipt.placed[0] for receipt in receipts]
+    # RFC 4315 §3: with MULTIAPPEND a set, in the order of the messages.
+    code = responses.appenduid_code(placed[0].uid_validity, [one.uid for one in placed])
+    return Answer.ok("APPEND completed", code)
+
+
+def _placement(account: Account, mailbox_id: int, message: AppendMessage) -> Placement:
     # RFC 3501 §2.3.2: \Recent and system flags that nobody knows are not the client's to set.
     mask, keywords = divided(filter(flags.is_settable, message.flags))
-    placement = Placement(
+    return Placement(
         account.id,
         account.organization_id,
         mailbox_id,
@@ -80,15 +152,6 @@ async def _store(
         internal_date=message.internal_date or datetime.now(UTC),
         flags=mask,
         keywords=tuple(keywords),
-    )
-    try:
-        receipt = await session.node.ingest.accept(Arrival(buffer.content(), [placement]))
-    except MailError as error:
-        code = responses.TRYCREATE if error.temporary else responses.CANNOT
-        return Answer.no(error.text, code)
-    placed = receipt.placed[0]
-    return Answer.ok(
-        "APPEND completed", responses.appenduid_code(placed.uid_validity, [placed.uid])
     )
 
 

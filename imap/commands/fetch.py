@@ -21,6 +21,7 @@ from imap.opened import Change
 from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.fetch import BodyItem, Fetch, FetchAttribute
+from imap.protocol.objectid import EMAILID_PAIR, THREADID_PAIR
 from imap.protocol.section import Section
 from imap.protocol.sequence import runs
 from imap.protocol.strings import char8, literal
@@ -32,6 +33,7 @@ from mailserver import metrics
 from mailserver.errors import StorageUnavailable
 from mailserver.mail.parts import PartTable
 from mailserver.objects import ObjectMissing
+from mailserver.storage import messages
 from mailserver.storage.blobs import BlobMissing
 from mailserver.storage.messages import Column, MessageRow
 
@@ -48,7 +50,8 @@ _COLUMNS = {
 
 Values = Mapping[Column, Sequence[bytes]]
 MODSEQ_ITEMS = (FetchAttribute.UID, FetchAttribute.MODSEQ)
-"""What RFC 7162 §3.2.4 adds to responses; both are in the columns."""
+"""What RFC 7162 §3.2.4 adds to responses; both are in the mailbox's columns."""
+_OF_MAILBOX = frozenset((*MODSEQ_ITEMS, FetchAttribute.EMAILID, FetchAttribute.THREADID))
 
 
 async def fetch(session: Session, command: Fetch) -> Answer:
@@ -113,8 +116,13 @@ class Items:
 
     @property
     def needs_rows(self) -> bool:
-        """True if columns are not enough."""
-        return bool(self.sections) or any(item not in MODSEQ_ITEMS for item in self.attributes)
+        """True if the mailbox's columns are not enough."""
+        return bool(self.sections) or not _OF_MAILBOX.issuperset(self.attributes)
+
+    @property
+    def in_columns(self) -> bool:
+        """True if columns of ready-made bytes are enough, as far as they are kept."""
+        return all(self.cached) and FetchAttribute.PREVIEW not in self.attributes
 
 
 async def respond(session: Session, spans: Sequence[Span], items: Items) -> int:
@@ -178,6 +186,7 @@ class _Fetching:
         self._session = session
         self._selected = session.mailbox()
         self._items = items
+        self._previews: dict[int, bytes | None] = {}  # of the batch, if they are told
         self.missing = 0  # messages that were expunged and are gone
         self.row_by_row = RowByRow()
 
@@ -189,7 +198,7 @@ class _Fetching:
         if not self._items.needs_rows:
             await self._write(picked, {})
             return
-        if not all(self._items.cached) or not await self._tell_columns(picked):
+        if not self._items.in_columns or not await self._tell_columns(picked):
             await self._tell_rows(picked)
         # A client that reads fast never makes write() wait: others want their turn.
         await asyncio.sleep(0)
@@ -221,6 +230,8 @@ class _Fetching:
             self.missing += len(picked) - len(here)
             picked = picked.only(here)
         rows = [found[key] for key in picked.message_ids]
+        if FetchAttribute.PREVIEW in self._items.attributes:
+            await self._read_previews(picked)
         if self._items.sections:
             await self._tell_sections(picked, rows)
         else:
@@ -229,10 +240,15 @@ class _Fetching:
     def _values(self, rows: Sequence[MessageRow]) -> Values:
         return {which: [getattr(row, which.value) for row in rows] for which in self._items.columns}
 
+    async def _read_previews(self, picked: Picked) -> None:
+        """Apart from the rows: most clients ask for none."""
+        async with self._session.node.database.connection() as c:
+            self._previews = await messages.previews(c, list(picked.message_ids))
+
     async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
-        messages = [_plan(row, self._items) for row in rows]
-        for start, end in contents.groups([message.wanted for message in messages]):
-            part, group = picked.part(start, end), messages[start:end]
+        planned = [_plan(row, self._items) for row in rows]
+        for start, end in contents.groups([message.wanted for message in planned]):
+            part, group = picked.part(start, end), planned[start:end]
             if len(group) == 1 and group[0].wanted.length > _STREAMED:
                 await self._stream(part, group[0])
             else:
@@ -274,6 +290,14 @@ class _Fetching:
                 lines.add_uid()
             elif item is FetchAttribute.MODSEQ:
                 lines.add(b"MODSEQ (%d)", picked.modseqs)
+            elif item is FetchAttribute.EMAILID:
+                lines.add(EMAILID_PAIR, picked.message_ids)
+            elif item is FetchAttribute.THREADID:
+                lines.add(THREADID_PAIR)
+            elif item is FetchAttribute.PREVIEW:
+                # RFC 8970 §3.2: NIL where there is none (yet).
+                ready = self._previews.get
+                lines.add(b"PREVIEW %b", [ready(key) or b"NIL" for key in picked.message_ids])
             elif (which := _COLUMNS[item]) is not Column.STATIC:
                 lines.add(item.value + b" %b", values[which])
             elif first:

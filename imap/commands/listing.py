@@ -55,7 +55,7 @@ async def list_(session: Session, command: List) -> Answer:
         )
         if command.status is not None and listed.mailbox is not None:
             # RFC 5819 §2: no STATUS for what cannot be selected.
-            line += status_line(session, listed.mailbox, command.status)
+            line += await status_line(session, listed.mailbox, command.status)
         await session.write(line)
     return Answer.ok("LIST completed")
 

@@ -10,6 +10,7 @@ from imap.columns import MAX_UID
 from imap.protocol import responses
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.protocol.mailbox_name import INBOX, SEPARATOR, ancestors, fault_in_new_name
+from imap.protocol.objectid import mailboxid_code
 from imap.session import Answer, Session
 from mailserver.logs import logger
 from mailserver.storage import arrivals, mailboxes
@@ -27,7 +28,7 @@ _MISSING = Answer.no("No such mailbox", responses.NONEXISTENT)
 
 
 async def create(session: Session, command: Create) -> Answer:
-    """RFC 3501 §6.3.3, RFC 6154 §3"""
+    """RFC 3501 §6.3.3, RFC 6154 §3, RFC 8474 §4.1"""
     name, uses = command.mailbox, command.special_use
     if name == INBOX:
         return _EXISTS
@@ -42,7 +43,8 @@ async def create(session: Session, command: Create) -> Answer:
             return _EXISTS
         names = [*ancestors(name), name]
         await mailboxes.create(c, account_id, names, uses[0] if uses else None)
-    return Answer.ok("CREATE completed")
+        made = await _found(c, account_id, name)
+    return Answer.ok("CREATE completed", mailboxid_code(made.id))
 
 
 async def delete(session: Session, command: Delete) -> Answer:

@@ -24,6 +24,8 @@ _ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
 
 async def search(session: Session, command: Search) -> Answer:
     """RFC 3501 §6.4.4"""
+    if session.utf8 and command.charset is not None:
+        return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
     charset = codec(command.charset)
     if charset is None:
         return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))

@@ -4,6 +4,7 @@ from imap.columns import SEEN, Columns
 from imap.commands.resync import resynchronise
 from imap.opened import MailboxDeleted
 from imap.protocol import responses
+from imap.protocol.objectid import mailboxid_code
 from imap.protocol.responses import Condition
 from imap.protocol.select import Check, Close, Select, Unselect
 from imap.session import Answer, Selected, Session
@@ -37,7 +38,7 @@ async def select(session: Session, command: Select) -> Answer:
 
 
 def _describe(selected: Selected) -> bytes:
-    """The untagged data that RFC 3501 §6.3.1 requires."""
+    """The untagged data that RFC 3501 §6.3.1 requires, and RFC 8474 §4.2."""
     view, state = selected.view, selected.opened.state
     lines = [
         flags_in_use(selected),
@@ -53,6 +54,8 @@ def _describe(selected: Selected) -> bytes:
     following = responses.uidnext_code(state.uid_next)
     lines.append(responses.untagged(Condition.OK, "Predicted next UID", following))
     lines.append(highest_modseq(selected))
+    mailboxid = mailboxid_code(state.id)
+    lines.append(responses.untagged(Condition.OK, "Mailbox identified", mailboxid))
     return b"".join(lines)
 
 

@@ -3,6 +3,7 @@
 from imap.capabilities import ENABLABLE, capabilities
 from imap.commands import resync
 from imap.protocol import responses
+from imap.protocol.compression import Compress
 from imap.protocol.responses import Condition
 from imap.protocol.session import (
     Capability,
@@ -12,6 +13,7 @@ from imap.protocol.session import (
     Namespace,
     Noop,
     StartTls,
+    Unauthenticate,
     encode_id,
 )
 from imap.session import After, Answer, Session
@@ -24,8 +26,10 @@ def known_capabilities(session: Session) -> tuple[str, ...]:
     """What this session can do now."""
     return capabilities(
         session.node.logins.mechanisms,
+        session.node.settings.imap,
         authenticated=session.account is not None,
         secure=session.secure,
+        compressed=session.compressed,
     )
 
 
@@ -53,12 +57,28 @@ async def starttls(session: Session, _command: StartTls) -> Answer:
     return Answer(Condition.OK, "Begin TLS negotiation now", after=After.START_TLS)
 
 
+async def unauthenticate(session: Session, _command: Unauthenticate) -> Answer:
+    """RFC 8437 §2: as a connection that has just come, within its TLS."""
+    await session.unselect()
+    log.info("session given back", peer=session.peer, account=session.user().address)
+    return Answer(Condition.OK, "UNAUTHENTICATE completed", after=After.UNAUTHENTICATE)
+
+
+async def compress(session: Session, _command: Compress) -> Answer:
+    """RFC 4978 §3"""
+    if session.compressed:
+        return Answer.no("Compression is on already", responses.COMPRESSIONACTIVE)
+    return Answer(Condition.OK, "Compressed from here on", after=After.COMPRESS)
+
+
 async def enable(session: Session, command: Enable) -> Answer:
     """RFC 5161 §3.1: unknown names are ignored, told is what this command turned on."""
     wanted = [name for name in command.capabilities if name in ENABLABLE]
     new = [name for name in dict.fromkeys(wanted) if name not in session.enabled]
     await session.write(responses.enabled(new))
     await resync.enable(session, new)
+    # RFC 6855 §3: mailbox names are UTF-8 from the answer on.
+    session.utf8 = "UTF8=ACCEPT" in session.enabled
     return Answer.ok("ENABLE completed")
 
 

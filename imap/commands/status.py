@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from imap.columns import DELETED
+from imap.opened import MailboxDeleted
 from imap.protocol import responses
+from imap.protocol.objectid import mailboxid
 from imap.protocol.status import Status, StatusItem, encode_status
 from imap.session import Answer, Session
 from mailserver.storage import mailboxes
@@ -15,23 +18,39 @@ async def status(session: Session, command: Status) -> Answer:
         row = await mailboxes.find(c, session.user().id, command.mailbox, recent=recent)
     if row is None:
         return Answer.no("No such mailbox", responses.NONEXISTENT)
-    await session.write(status_line(session, row, command.items))
+    await session.write(await status_line(session, row, command.items))
     return Answer.ok("STATUS completed")
 
 
-def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem]) -> bytes:
+async def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem]) -> bytes:
     """`* STATUS INBOX (MESSAGES 3)`."""
-    values = {
+    values: dict[StatusItem, int | bytes] = {
         StatusItem.MESSAGES: row.messages,
         StatusItem.RECENT: row.recent or 0,  # counted when it is asked for
         StatusItem.UIDNEXT: row.uid_next,
         StatusItem.UIDVALIDITY: row.uid_validity,
         StatusItem.UNSEEN: row.unseen,
         StatusItem.HIGHESTMODSEQ: row.highest_modseq,
+        # RFC 7889 §4: as CAPABILITY tells it, the same in every mailbox.
+        StatusItem.APPENDLIMIT: session.node.settings.imap.max_literal,
+        StatusItem.SIZE: row.bytes,  # RFC 8438 §3
+        StatusItem.MAILBOXID: mailboxid(row.id),
     }
     selected = session.selected
     if selected is not None and selected.opened.state.id == row.id:
         # RFC 3501 §2.3.2: \Recent is the session's own, the row knows only what nobody was told of.
         values[StatusItem.RECENT] = selected.view.recent_count()
+    if StatusItem.DELETED in items:
+        values[StatusItem.DELETED] = await _deleted(session, row)
     told = [(item, values[item]) for item in dict.fromkeys(items)]
     return encode_status(row.name, told, utf8=session.utf8)
+
+
+async def _deleted(session: Session, row: Mailbox) -> int:
+    """How many messages have \\Deleted: no counter is kept for it, the mailbox's columns know."""
+    try:
+        opened = await session.services.mailboxes.open(row.id)
+        await opened.refresh()
+    except MailboxDeleted:
+        return 0
+    return sum(end - start for start, end in opened.state.columns.with_flag(DELETED))

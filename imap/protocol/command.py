@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imap.protocol.append import Append, parse_append
+from imap.protocol.compression import Compress, parse_compress
 from imap.protocol.copy import Copy, Move, parse_copy, parse_move
 from imap.protocol.errors import ParseError
 from imap.protocol.events import Frame
@@ -46,6 +47,7 @@ from imap.protocol.session import (
     Namespace,
     Noop,
     StartTls,
+    Unauthenticate,
     parse_authenticate,
     parse_enable,
     parse_id,
@@ -61,6 +63,7 @@ Command = (
     | Capability
     | Check
     | Close
+    | Compress
     | Copy
     | Create
     | Delete
@@ -83,6 +86,7 @@ Command = (
     | Status
     | Store
     | Subscribe
+    | Unauthenticate
     | Unselect
     | Unsubscribe
 )
@@ -106,11 +110,13 @@ _BARE: dict[bytes, Callable[[], Command]] = {
     b"NAMESPACE": Namespace,
     b"NOOP": Noop,
     b"STARTTLS": StartTls,
+    b"UNAUTHENTICATE": Unauthenticate,
     b"UNSELECT": Unselect,
 }
 _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"APPEND": parse_append,
     b"AUTHENTICATE": parse_authenticate,
+    b"COMPRESS": parse_compress,
     b"CREATE": parse_create,
     b"DELETE": parse_delete,
     b"ENABLE": parse_enable,

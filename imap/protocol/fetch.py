@@ -1,6 +1,7 @@
 """FETCH (RFC 3501 §6.4.5): the command, and the names its response gives the items."""
 
 import enum
+import re
 from dataclasses import dataclass, field
 
 from imap.protocol.modseq import FetchModifiers, parse_fetch_modifiers
@@ -20,6 +21,9 @@ class FetchAttribute(enum.Enum):
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     UID = b"UID"
     MODSEQ = b"MODSEQ"  # RFC 7162 §3.1.4.2
+    EMAILID = b"EMAILID"  # RFC 8474 §5.1
+    THREADID = b"THREADID"  # RFC 8474 §5.2
+    PREVIEW = b"PREVIEW"  # RFC 8970 §3.2
 
 
 @dataclass(slots=True)
@@ -64,6 +68,7 @@ _RFC822_LABELS = {
     SectionKind.HEADER: b"RFC822.HEADER",
     SectionKind.TEXT: b"RFC822.TEXT",
 }
+_LAZY = re.compile(rb" +\( *LAZY(?: +LAZY)* *\)", re.IGNORECASE).match
 _ATTRIBUTES = {attribute.value: attribute for attribute in FetchAttribute}
 _FAST = (FetchAttribute.FLAGS, FetchAttribute.INTERNALDATE, FetchAttribute.RFC822_SIZE)
 _MACROS: dict[bytes, tuple[FetchItem, ...]] = {
@@ -105,6 +110,8 @@ def _parse_item(cursor: Cursor) -> FetchItem:
         return BodyItem(parse_section(cursor), word == b"BODY.PEEK", _parse_partial(cursor))
     attribute = _ATTRIBUTES.get(word)
     if attribute is not None:
+        if attribute is FetchAttribute.PREVIEW:
+            _skip_preview_modifiers(cursor)
         return attribute
     if word == b"RFC822":
         return BodyItem(Section(), rfc822=True)
@@ -113,6 +120,15 @@ def _parse_item(cursor: Cursor) -> FetchItem:
     if word == b"RFC822.TEXT":
         return BodyItem(Section(kind=SectionKind.TEXT), rfc822=True)
     raise cursor.fail("unknown FETCH item", start)
+
+
+# RFC 8970 §6: fetch-att =/ "PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]
+# preview-mod = "LAZY"
+def _skip_preview_modifiers(cursor: Cursor) -> None:
+    """LAZY asks for no other preview than the one that is ready. Other words are FETCH's own."""
+    found = _LAZY(cursor.text, cursor.position)
+    if found is not None:
+        cursor.position = found.end()
 
 
 # "<" number "." nz-number ">", with number64 as in RFC 9051 §9

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from imap.protocol import flags
+from imap.protocol.objectid import parse_objectid
 from imap.protocol.sequence import SequenceSet
 from imap.protocol.tokens import Cursor
 
@@ -111,6 +112,20 @@ class ModseqKey:
 
 
 @dataclass(slots=True)
+class EmailIdKey:
+    """EMAILID (RFC 8474 §5.3)"""
+
+    objectid: bytes
+
+
+@dataclass(slots=True)
+class ThreadIdKey:
+    """THREADID (RFC 8474 §5.3)"""
+
+    objectid: bytes
+
+
+@dataclass(slots=True)
 class NotKey:
     """NOT"""
 
@@ -142,6 +157,8 @@ SearchKey = (
     | SequenceKey
     | UidKey
     | ModseqKey
+    | EmailIdKey
+    | ThreadIdKey
     | NotKey
     | OrKey
     | AndKey
@@ -343,6 +360,9 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], SearchKey]] = {
     b"UNKEYWORD": _parse_keyword,
     b"UID": _parse_uid,
     b"MODSEQ": _parse_modseq,
+    # RFC 8474 §7: search-key =/ "EMAILID" SP objectid / "THREADID" SP objectid
+    b"EMAILID": lambda cursor, _: EmailIdKey(parse_objectid(cursor)),
+    b"THREADID": lambda cursor, _: ThreadIdKey(parse_objectid(cursor)),
 }
 
 

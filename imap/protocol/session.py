@@ -53,6 +53,11 @@ class Login:
 
 
 @dataclass(slots=True)
+class Unauthenticate:
+    """UNAUTHENTICATE (RFC 8437)"""
+
+
+@dataclass(slots=True)
 class Enable:
     """ENABLE (RFC 5161); names in upper case, unknown ones are to be ignored."""
 

@@ -17,6 +17,10 @@ class StatusItem(enum.Enum):
     UIDVALIDITY = b"UIDVALIDITY"
     UNSEEN = b"UNSEEN"
     HIGHESTMODSEQ = b"HIGHESTMODSEQ"  # RFC 7162 §3.1.7
+    APPENDLIMIT = b"APPENDLIMIT"  # RFC 7889 §4
+    SIZE = b"SIZE"  # RFC 8438 §3
+    DELETED = b"DELETED"  # RFC 9051 §6.3.11
+    MAILBOXID = b"MAILBOXID"  # RFC 8474 §4.3
 
 
 @dataclass(slots=True)
@@ -54,8 +58,11 @@ def _parse_item(cursor: Cursor) -> StatusItem:
 
 # mailbox-data =/ "STATUS" SP mailbox SP "(" [status-att-list] ")"
 def encode_status(
-    mailbox: str, values: Iterable[tuple[StatusItem, int]], *, utf8: bool = False
+    mailbox: str, values: Iterable[tuple[StatusItem, int | bytes]], *, utf8: bool = False
 ) -> bytes:
-    """`* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)`."""
-    pairs = b" ".join(b"%b %d" % (item.value, value) for item, value in values)
+    """`* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)`; values that are bytes are ready-made."""
+    pairs = b" ".join(
+        b"%b %b" % (item.value, value if isinstance(value, bytes) else b"%d" % value)
+        for item, value in values
+    )
     return b"* STATUS %b (%b)\r\n" % (mailbox_token(mailbox, utf8=utf8), pairs)

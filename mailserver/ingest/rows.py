@@ -96,6 +96,7 @@ def _message(message_id: int, blob_id: int, placement: Placement, found: Digest)
     return (
         *(message_id, blob_id, placement.prefix, size, placement.internal_date, static),
         *(found.body, found.bodystructure, found.fields, found.parts, found.sent),
+        found.preview,
     )
 
 

@@ -5,7 +5,7 @@ leaves an arrival either whole or not there, and only a whole one gets a receipt
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -32,8 +32,10 @@ log = logger("ingest")
 
 @dataclass(slots=True)
 class _Waiting:
-    prepared: Prepared
-    done: asyncio.Future[list[Placed]]
+    """Arrivals that are stored together or not at all; nearly always one."""
+
+    prepared: list[Prepared]
+    done: asyncio.Future[list[list[Placed]]]
 
 
 class Ingest:
@@ -72,15 +74,37 @@ class Ingest:
         Raises StorageUnavailable (nothing was stored, or its client will see a duplicate after
         a retry: the commit's answer was lost), MailError 450 4.2.1 for a mailbox that went away.
         """
+        (receipt,) = await self._committed([await self._ready(arrival)])
+        return receipt
+
+    async def accept_all(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """Store all of `arrivals` or none, in one commit; else as `accept`.
+
+        In one mailbox they get UIDs without a gap, in their order.
+        """
+        prepared = []
+        for arrival in arrivals:
+            prepared.append(await self._ready(arrival))
+            await asyncio.sleep(0)  # each digest holds the loop
+        return await self._committed(prepared)
+
+    async def _ready(self, arrival: Arrival) -> Prepared:
+        """All that can be done before the commit."""
         await self._find_inboxes(arrival)
         prepared = await self._prepare(arrival)
         for key in prepared.objects.values():
             await self._objects.put(key, arrival.content)
-        done: asyncio.Future[list[Placed]] = asyncio.get_running_loop().create_future()
+        return prepared
+
+    async def _committed(self, prepared: list[Prepared]) -> list[Receipt]:
+        done: asyncio.Future[list[list[Placed]]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(prepared, done))
         self._wake.set()
-        placed = await done
-        for placement, row in zip(arrival.placements, prepared.message_rows, strict=True):
+        return [self._receipt(*one) for one in zip(prepared, await done, strict=True)]
+
+    def _receipt(self, prepared: Prepared, placed: list[Placed]) -> Receipt:
+        placements = prepared.arrival.placements
+        for placement, row in zip(placements, prepared.message_rows, strict=True):
             size = row[3]
             assert isinstance(size, int)
             self._quotas.added(placement.account_id, size)
@@ -129,7 +153,7 @@ class Ingest:
     def _take(self) -> list[_Waiting]:
         size = count = 0
         for waiting in self._waiting[:_BATCH]:
-            size += len(waiting.prepared.arrival.content)
+            size += sum(len(prepared.arrival.content) for prepared in waiting.prepared)
             if count and size > _BATCH_BYTES:
                 break
             count += 1
@@ -141,7 +165,8 @@ class Ingest:
         while batch:
             try:
                 with metrics.INGEST_COMMIT_SECONDS.time(), translated():
-                    placed = await write(c, [w.prepared for w in batch], self._changes)
+                    prepared = [one for waiting in batch for one in waiting.prepared]
+                    placed = iter(await write(c, prepared, self._changes))
             except MailboxesGone as gone:
                 batch = self._without(batch, gone.ids)
             except StorageUnavailable as error:
@@ -155,11 +180,14 @@ class Ingest:
                 await self._isolate(c, batch, error)
                 return True
             else:
-                metrics.INGEST_BATCH.observe(len(batch))
-                for waiting, where in zip(batch, placed, strict=True):
+                metrics.INGEST_BATCH.observe(len(prepared))
+                changed: set[int] = set()
+                for waiting in batch:
+                    where = list(islice(placed, len(waiting.prepared)))
+                    changed.update(one.mailbox_id for places in where for one in places)
                     if not waiting.done.done():
                         waiting.done.set_result(where)
-                self._changes.changed({w.mailbox_id for where in placed for w in where})
+                self._changes.changed(changed)
                 return True
         return True
 
@@ -174,8 +202,12 @@ class Ingest:
     def _without(self, batch: list[_Waiting], gone: set[int]) -> list[_Waiting]:
         kept = []
         for waiting in batch:
-            placements = waiting.prepared.arrival.placements
-            lost = [p for p in placements if mailbox_of(p) in gone]
+            lost = [
+                placement
+                for prepared in waiting.prepared
+                for placement in prepared.arrival.placements
+                if mailbox_of(placement) in gone
+            ]
             if not lost:
                 kept.append(waiting)
                 continue

@@ -72,9 +72,8 @@ def decode(raw: bytes, charset: str = "us-ascii") -> str:
     windows-1252 otherwise under us-ascii, since that is what such mail holds.
     """
     if raw.isascii() and charset in ("us-ascii", "utf-8"):
-        text = raw.decode("ascii")
-    else:
-        text = _decode(raw, charset)
+        return raw.decode("ascii").replace("\0", "\ufffd")
+    text = _decode(raw, charset)
     return _UNSTORABLE.sub("\ufffd", text) if _UNSTORABLE.search(text) else text
 
 

@@ -13,7 +13,9 @@ from mailserver.mail.bodystructure import render
 from mailserver.mail.dates import parse_date
 from mailserver.mail.envelope import envelope
 from mailserver.mail.media import FieldValues
+from mailserver.mail.nstring import string
 from mailserver.mail.parts import Part, PartTable
+from mailserver.mail.preview import preview
 from mailserver.mail.structure import CACHED_FIELDS as CACHED_FIELDS
 from mailserver.mail.structure import MAX_HEADER, Entity, scan
 
@@ -31,6 +33,7 @@ class Digest:
     fields: bytes | None  # raw CACHED_FIELDS in order; None if they are not complete here
     parts: bytes  # PartTable.decode reads it
     sent: datetime | None  # the Date field, in the zone it was written
+    preview: bytes  # a string, never NIL
 
 
 def digest(message: bytes | mmap.mmap) -> Digest:
@@ -39,14 +42,16 @@ def digest(message: bytes | mmap.mmap) -> Digest:
     body, structure = render(message, root)
     fields = b"".join([raw + b"\n" for raw in cached])
     date = _first(root.fields, b"date")
+    rows = _rows(root, [])
     return Digest(
         len(message),
         envelope(root.fields),
         body,
         structure,
         fields if len(fields) <= MAX_FIELDS and root.body <= MAX_HEADER else None,
-        PartTable(_rows(root, [])).encode(),
+        PartTable(rows).encode(),
         None if date is None else parse_date(date),
+        string(preview(message, rows).encode()),
     )
 
 

@@ -66,6 +66,14 @@ async def read(c: Connection, message_ids: list[int]) -> dict[int, MessageRow]:
     return {row["id"]: MessageRow(**dict(row)) for row in rows}
 
 
+async def previews(c: Connection, message_ids: list[int]) -> dict[int, bytes | None]:
+    """What FETCH tells as PREVIEW, by id; None: the message came before previews were kept."""
+    rows = await c.fetch(
+        "SELECT id, preview FROM message WHERE id = ANY($1::bigint[])", message_ids
+    )
+    return {row["id"]: row["preview"] for row in rows}
+
+
 async def total_size(c: Connection, message_ids: list[int]) -> int:
     """Bytes of the messages together, each counted once per mention."""
     value = await c.fetchval(

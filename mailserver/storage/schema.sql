@@ -276,7 +276,8 @@ CREATE TABLE public.message (
     bodystructure bytea NOT NULL,
     fields bytea,
     parts bytea NOT NULL,
-    sent_at timestamp with time zone
+    sent_at timestamp with time zone,
+    preview bytea
 );
 
 CREATE TABLE public.message_released (

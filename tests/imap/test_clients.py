@@ -57,6 +57,9 @@ def imaplib_session(doors: Doors) -> None:
         ok(client.unsubscribe("Work2"))
         ok(client.delete("Work2"))
         assert client.select("Work2")[0] == "NO"
+        ok(client.enable("UTF8=ACCEPT"))
+        ok(client.create('"Größe & Maß"'))
+        assert '(\\HasNoChildren) "/" "Größe & Maß"'.encode() in ok(client.list('""', '"G*"'))
         assert ok(client.namespace()) == [b'(("" "/")) NIL NIL']
         assert client.noop()[0] == "OK"
 
@@ -91,8 +94,17 @@ def imapclient_session(doors: Doors) -> None:
         client.move([5], "INBOX")
         client.expunge()
         assert client.search("ALL") == [2, 3, 4]
+        found = client.fetch([2], ["PREVIEW", "EMAILID", "THREADID"])[2]
+        assert found[b"PREVIEW"]
+        assert found[b"THREADID"] is None
+        assert client.search(["EMAILID", found[b"EMAILID"][0]]) == [2]
         client.unselect_folder()
         assert client.folder_status("INBOX")[b"MESSAGES"] == 3
+        flagged = {"msg": message(8), "flags": ["\\Flagged"], "date": when}
+        client.multiappend("Kleiner", [message(7), flagged])
+        told = client.folder_status("Kleiner", ["MESSAGES", "SIZE", "APPENDLIMIT"])
+        assert told[b"MESSAGES"] == 5
+        assert told[b"SIZE"] == sum(len(message(number)) for number in (1, 2, 3, 7, 8))
         client.select_folder("INBOX", readonly=True)
         client.idle()
         assert client.idle_check(timeout=0) == []

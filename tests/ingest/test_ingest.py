@@ -160,3 +160,33 @@ async def test_many_mailboxes_changed_at_once_are_all_told(
         async with asyncio.timeout(5):
             while len(heard) < accounts:
                 await asyncio.sleep(0.01)
+
+
+async def test_arrivals_that_go_together_are_stored_together_or_not_at_all(
+    dsn: str, tmp_path: Path
+) -> None:
+    async with process(dsn, tmp_path) as one:
+
+        def arrivals(sender: str) -> list[Arrival]:
+            here = [Arrival(message(n), [Placement(1, 1, None, b"", NOW)]) for n in range(3)]
+            away = Arrival(message(9), [], [Outbound(1, 1, sender, ("x@far.test",), b"", NOW)])
+            return [*here, away]
+
+        results = await asyncio.gather(
+            one.deliver(1, message(1)),
+            one.ingest.accept_all(arrivals("nul\0@example.test")),
+            one.ingest.accept_all(arrivals("a@example.test")),
+            one.deliver(1, message(2)),
+            return_exceptions=True,
+        )
+        assert isinstance(results[1], MailError)
+        assert isinstance(results[2], list)
+        first, second, third, _ = results[2]
+        uids = [receipt.placed[0].uid for receipt in (first, second, third)]
+        assert uids == list(range(uids[0], uids[0] + 3))
+        inbox = await one.mailbox(1)
+        assert (inbox.messages, inbox.uid_next) == (5, 6)
+        rows = await one.database.fetch(
+            "SELECT count(*), count(DISTINCT sender) FROM queue_message"
+        )
+        assert tuple(rows[0]) == (1, 1)

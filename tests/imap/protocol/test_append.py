@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from imap.protocol.append import Append, AppendMessage, parse_append_message
+from imap.protocol.append import Append, AppendMessage, is_closed, parse_append_message
 from imap.protocol.command import parse_command
 from imap.protocol.errors import ParseError
 from imap.protocol.events import Frame, Limits, LiteralChunk, LiteralRequested, Streamed
@@ -53,3 +53,47 @@ def test_a_streamed_literal_is_no_string() -> None:
 def test_a_frame_with_too_few_literals_is_an_error() -> None:
     with pytest.raises(ParseError):
         parse_command(Frame(b"a LOGIN {3}\n x"))
+
+
+def test_a_utf8_message_is_understood_before_its_second_parenthesis() -> None:
+    framer = Framer(Limits(message=100))
+    framer.feed(b"a APPEND saved UTF8 (~{4}\r\n")
+    assert isinstance(framer.next(), LiteralRequested)
+    first = AppendMessage((), None, Streamed(4), utf8=True)
+    assert parse_command(framer.command_so_far()).command == Append("saved", (first,))
+    framer.accept(sink=True)
+    framer.feed(b"abcd) (\\Seen) UTF8 (~{3+}\r\nxyz)\r\n")
+    assert framer.next() == LiteralChunk(b"abcd", 0)
+    asked = framer.next()
+    assert isinstance(asked, LiteralRequested)
+    second = AppendMessage(("\\Seen",), None, Streamed(3), utf8=True)
+    assert parse_append_message(asked.line, asked.size) == second
+    framer.accept(sink=True)
+    assert framer.next() == LiteralChunk(b"xyz", 0)
+    frame = framer.next()
+    assert isinstance(frame, Frame)
+    assert is_closed(frame)
+    assert parse_command(frame).command == Append("saved", (first, second))
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"), [(b"UTF8 (~{1}\n", False), (b"UTF8 (~{1}\n)", True), (b"~{1}\n)  ", True)]
+)
+def test_the_parenthesis_behind_a_utf8_message(text: bytes, closed: bool) -> None:
+    assert is_closed(Frame(b"a APPEND x " + text, (Streamed(1),))) is closed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"UTF8 {1}\n",
+        b"UTF8 ({1}\n)",
+        b"UTF8 (~{1}\n {1}\n",
+        b"UTF8 (~{1}\n))",
+        b"UTF8 ()",
+        b"{1}\n)",
+    ],
+)
+def test_what_is_no_utf8_message(text: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_command(Frame(b"a APPEND x " + text, (Streamed(1), Streamed(1))))
