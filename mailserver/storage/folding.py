@@ -8,7 +8,9 @@ from mailserver.storage import events, packs
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.events import Event, Kind
 
-KEPT_EVENTS = 10_000  # behind this horizon a reader loads the mailbox anew
+# Behind this horizon a reader loads the mailbox anew, and a client is told by VANISHED of all that
+# it knows and that does not exist (RFC 7162 §3.2.6): correct, if long.
+KEPT_EVENTS = 10_000
 
 # A writer holds the mailbox's row before it touches `mailbox_unfolded`: take them in that order,
 # and pass by what is busy.

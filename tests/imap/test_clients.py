@@ -115,3 +115,27 @@ def imapclient_session(doors: Doors) -> None:
         assert not client.folder_exists("Kleiner")
         assert client.find_special_folder(b"\\Sent") == "Sent"
         assert client.id_({"name": "test"})
+
+
+async def test_imapclient_knows_modseqs(doors: Doors) -> None:
+    await in_thread(lambda: condstore_session(doors))
+
+
+def condstore_session(doors: Doors) -> None:
+    client = imapclient.IMAPClient("127.0.0.1", doors.imaps, ssl_context=doors.tls, timeout=10)
+    with client:
+        client.login(ALICE, PASSWORDS[ALICE])
+        assert client.enable("CONDSTORE") == [b"CONDSTORE"]
+        for number in range(3):
+            client.append("INBOX", message(number))
+        highest = client.select_folder("INBOX")[b"HIGHESTMODSEQ"]
+        assert client.fetch([1, 2, 3], ["FLAGS"], [f"CHANGEDSINCE {highest}"]) == {}
+        client.add_flags([2], [b"\\Flagged"])
+        changed = client.fetch([1, 2, 3], ["FLAGS"], [f"CHANGEDSINCE {highest}"])
+        assert set(changed) == {2}
+        assert changed[2][b"MODSEQ"] == (highest + 1,)
+        assert b"\\Flagged" in changed[2][b"FLAGS"]
+        found = client.search(["MODSEQ", str(highest + 1)])
+        assert (list(found), found.modseq) == ([2], highest + 1)
+        status = client.folder_status("INBOX", ["HIGHESTMODSEQ"])
+        assert status[b"HIGHESTMODSEQ"] == highest + 1
