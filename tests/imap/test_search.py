@@ -41,7 +41,7 @@ from mailserver.mail.digest import digest
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import readable
 from mailserver.storage.messages import MessageRow
-from tests.support.imap_session import Client, message
+from tests.support.imap_session import NOW, Client, message
 
 ALTERNATIVE = "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=x\r\n"
 PARTS = """\
@@ -433,7 +433,7 @@ def test_the_stages_agree_with_a_naive_evaluation(samples: list[Sample], key: Se
         [sample.word for sample in samples],
         range(count),
     )
-    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8")
+    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8", NOW)
     test = compiled(key, ground)
     expected = {n - 1 for n, sample in enumerate(samples, 1) if naive(key, n, sample)}
     surely, undecided = divide(test, count)
