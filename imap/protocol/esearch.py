@@ -105,7 +105,7 @@ _OPTIONS = {option.value: option for option in ReturnOption}
 # search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
 def parse_return(cursor: Cursor) -> Return | None:
     """The options where there are any, and the space behind them; the cursor is behind a space."""
-    if cursor.text[cursor.position : cursor.position + 7].upper() not in (b"RETURN ", b"RETURN("):
+    if cursor.text[cursor.position : cursor.position + 7].upper() != b"RETURN ":
         return None
     cursor.word()
     cursor.space()

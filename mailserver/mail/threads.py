@@ -75,8 +75,10 @@ def by_references(letters: Iterable[Letter]) -> list[Thread]:
     roots = _pruned(*_linked(sorted(letters, key=lambda letter: letter.number)))
     roots.sort(key=_thread_when)  # step 4; each thread's own siblings are sorted already
     roots = _gathered(roots)
-    for root in roots:
-        root.children.sort(key=_thread_when)  # step 6: gathering changed the roots' alone
+    for root in roots:  # step 6: gathering moves roots, never further down than this
+        for child in root.children:
+            child.children.sort(key=_thread_when)
+        root.children.sort(key=_thread_when)
     roots.sort(key=_thread_when)
     return roots
 

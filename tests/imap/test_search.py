@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from imap.message_cache import MessageCache
 from imap.picked import Picked
 from imap.protocol.search import (
+    AgeKey,
     AllKey,
     AndKey,
     DateField,
@@ -352,6 +353,7 @@ FLAGS = (
     "TWO",
     "no",
 )
+AGES = st.integers(0, 4).map(lambda days: int((NOW.date() - DAY).days - days) * 86400 + 4 * 3600)
 LEAVES: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(AllKey),
     st.builds(FlagKey, st.sampled_from(FLAGS), st.booleans()),
@@ -364,6 +366,7 @@ LEAVES: st.SearchStrategy[SearchKey] = st.one_of(
         st.sampled_from([Order.LESS, Order.EQUAL, Order.NOT_LESS]),
         DAYS,
     ),
+    st.builds(AgeKey, st.sampled_from([Order.LESS, Order.GREATER]), AGES),
     st.builds(HeaderKey, st.sampled_from([b"SUBJECT", b"CC", b"X-OTHER"]), NEEDLES),
     st.builds(TextKey, st.just(TextScope.BODY), NEEDLES),
 )
@@ -401,6 +404,13 @@ def naive(key: SearchKey, number: int, sample: Sample) -> bool:
         case DateKey():
             day = sample.internal if key.field is DateField.INTERNAL else sample.sent
             return day is not None and _compared(key.order)(day, key.day)
+        case AgeKey():
+            age = NOW - datetime(
+                sample.internal.year, sample.internal.month, sample.internal.day, tzinfo=UTC
+            )
+            # RFC 5032 §3: just as old counts both ways.
+            seconds = age.total_seconds()
+            return seconds >= key.seconds if key.order is Order.GREATER else seconds <= key.seconds
         case HeaderKey():
             values = {
                 b"SUBJECT": sample.subject,
