@@ -50,12 +50,11 @@ async def test_a_saved_result_stands_for_its_messages(opened: Client) -> None:
     assert await opened.ok(b"UID SEARCH NOT $") == [b"* SEARCH 1 3 5"]
     assert await opened.ok(b"SORT (REVERSE ARRIVAL REVERSE SUBJECT) UTF-8 $") == [b"* SORT 6 4 2"]
     assert len(await opened.ok(b"STORE $ +FLAGS (\\Seen)")) == 3
-    assert (await opened.do(b"COPY $ Archive"))[-1].startswith(b"a OK [COPYUID 1 2,4,6 1:3]")
-    assert (await opened.do(b"UID COPY $ Archive"))[-1].startswith(b"a OK [COPYUID 1 2,4,6 4:6]")
-    moved = await opened.do(b"MOVE $ Trash")
-    assert moved[:4] == [
-        *(b"* OK [COPYUID 1 2,4,6 1:3] Moved", b"* 6 EXPUNGE", b"* 4 EXPUNGE", b"* 2 EXPUNGE")
-    ]
+    assert b" 2,4,6 1:3] " in (await opened.do(b"COPY $ Archive"))[-1]
+    assert b" 2,4,6 4:6] " in (await opened.do(b"UID COPY $ Archive"))[-1]
+    first, *gone = await opened.ok(b"MOVE $ Trash")
+    assert b" 2,4,6 1:3] " in first
+    assert gone == [b"* 6 EXPUNGE", b"* 4 EXPUNGE", b"* 2 EXPUNGE"]
 
 
 async def test_a_search_can_refine_the_result_that_it_replaces(opened: Client) -> None:

@@ -41,7 +41,7 @@ async def test_references(opened: Client) -> None:
     ]
     # Who is not found is not there, but those who answer him stay together.
     assert await opened.ok(b"THREAD REFERENCES UTF-8 NOT 2") == [
-        b"* THREAD (1 6)(3 (5)(9))(4)((7)(8))"
+        b"* THREAD (1 (4)(6))(3 (5)(9))((7)(8))"
     ]
     assert await opened.ok(b"THREAD REFERENCES UTF-8 4,6") == [b"* THREAD ((4)(6))"]
 
