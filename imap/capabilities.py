@@ -31,6 +31,16 @@ _ALWAYS = (
     "OBJECTID",  # RFC 8474
     "PREVIEW",  # RFC 8970
     "UTF8=ACCEPT",  # RFC 6855
+    "ESEARCH",  # RFC 4731
+    "SEARCHRES",  # RFC 5182
+    "WITHIN",  # RFC 5032
+    "SORT",  # RFC 5256
+    "SORT=DISPLAY",  # RFC 5957
+    "ESORT",  # RFC 5267
+    "PARTIAL",  # RFC 9394
+    "THREAD=ORDEREDSUBJECT",  # RFC 5256
+    "THREAD=REFERENCES",  # RFC 5256
+    "I18NLEVEL=1",  # RFC 5255
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")

@@ -19,7 +19,9 @@ from imap.commands import (
     search,
     select,
     session,
+    sort,
     store,
+    thread,
 )
 from imap.commands import status as status_
 from imap.opened import MailboxDeleted
@@ -48,8 +50,10 @@ from imap.protocol.session import (
     StartTls,
     Unauthenticate,
 )
+from imap.protocol.sort import Sort
 from imap.protocol.status import Status
 from imap.protocol.store import Store
+from imap.protocol.thread import Threading
 from imap.session import Answer, Channel, Disconnected, Session, State
 from imap.updates import update_lines
 from mailserver import metrics
@@ -104,14 +108,16 @@ TABLE: dict[type[Command], Rule] = {
     Unselect: Rule(_SELECTED, select.unselect),
     Expunge: Rule(_SELECTED, expunge.expunge),
     Search: Rule(_SELECTED, search.search),
+    Sort: Rule(_SELECTED, sort.sort),
+    Threading: Rule(_SELECTED, thread.thread),
     Fetch: Rule(_SELECTED, fetch.fetch),
     Store: Rule(_SELECTED, store.store),
     Copy: Rule(_SELECTED, copy.copy),
     Move: Rule(_SELECTED, copy.move),
 }
 
-VERBS = {command: command.__name__.upper() for command in TABLE}
-_BY_NUMBER = (Fetch, Search, Store)
+VERBS = {command: command.__name__.upper() for command in TABLE} | {Threading: "THREAD"}
+_BY_NUMBER = (Fetch, Search, Sort, Store, Threading)
 
 
 def refused_in_state(session: Session, command: Command) -> Answer | None:
@@ -142,6 +148,7 @@ async def execute(session: Session, request: Request, channel: Channel) -> Answe
     Raises Disconnected.
     """
     command = request.command
+    session.tag = request.tag
     answer = refused_in_state(session, command) or resync.refused_without_enable(session, command)
     if answer is None:
         await resync.note(session, command)

@@ -19,7 +19,7 @@ def named(view: View, sequence: SequenceSet, *, by_uid: bool) -> list[Span] | No
     RFC 3501 §9 (seq-number): such a command is answered by BAD, also for `*` in an empty mailbox;
     §6.4.8: a UID that does not exist is ignored without any error.
     """
-    if by_uid:
+    if by_uid or sequence.saved:
         return uid_spans(view, sequence)
     if sequence.exceeds(view.count):
         return None
@@ -27,12 +27,16 @@ def named(view: View, sequence: SequenceSet, *, by_uid: bool) -> list[Span] | No
 
 
 def uid_spans(view: View, uids: SequenceSet) -> list[Span]:
-    """The spans of the messages whose UIDs `uids` names."""
+    """The spans of the messages whose UIDs `uids` names.
+
+    RFC 5182 §2.1: of `$` those that are still there; none is no error, whatever the command.
+    """
     known, count = view.uids, view.count
     last = known[count - 1] if count else 0
+    ranges = view.saved if uids.saved else uids.to_ranges(last)
     spans = (
         (bisect_left(known, low, 0, count) + 1, bisect_right(known, high, 0, count))
-        for low, high in uids.to_ranges(last)
+        for low, high in ranges
     )
     return [(first, last) for first, last in spans if first <= last]
 

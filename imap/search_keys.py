@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from imap import static
 from imap.columns import greater
@@ -20,6 +20,7 @@ from imap.picked import RECENT, Picked
 from imap.protocol import flags
 from imap.protocol.objectid import message_of
 from imap.protocol.search import (
+    AgeKey,
     AllKey,
     AndKey,
     DateField,
@@ -39,6 +40,7 @@ from imap.protocol.search import (
     ThreadIdKey,
     UidKey,
 )
+from imap.protocol.sequence import SequenceSet
 from imap.search_tree import Asked, Facts, Inverted, Joined, Marked, Stage, Test
 from mailserver.mail.digest import CACHED_FIELDS
 from mailserver.mail.headers import decode_words, fields, unfold
@@ -55,6 +57,8 @@ class Ground:
     last_uid: int  # what `*` means, 0 in an empty mailbox
     keywords: Sequence[str]  # the mailbox's table
     codec: str  # of the strings
+    now: datetime
+    saved: Sequence[Span] = ()  # what `$` means, as ranges of UIDs
 
 
 def test_of(key: SearchKey, ground: Ground) -> Test:
@@ -64,6 +68,8 @@ def test_of(key: SearchKey, ground: Ground) -> Test:
             return Marked(b"\1" * len(ground.picked))
         case FlagKey():
             return _flag(key, ground)
+        case SequenceKey(SequenceSet(saved=True)) | UidKey(SequenceSet(saved=True)):
+            return _within(ground.picked.uids, ground.saved)
         case SequenceKey():
             # QUIRKS: numbers beyond the last are no error: clients search 1:* in any mailbox.
             return _within(ground.picked.numbers, key.numbers.to_ranges(ground.last_number))
@@ -79,6 +85,8 @@ def test_of(key: SearchKey, ground: Ground) -> Test:
             return _size(key)
         case DateKey():
             return _sent(key) if key.field is DateField.SENT else _internal(key)
+        case AgeKey():
+            return _age(key, ground.now)
         case HeaderKey():
             return _header(key.name.lower(), fold(key.value.decode(ground.codec)))
         case TextKey():
@@ -149,6 +157,14 @@ def _size(key: SizeKey) -> Asked:
 def _internal(key: DateKey) -> Asked:
     compare = _DAYS[key.order]
     return Asked(lambda facts: compare(static.internal_day(facts.row.static), key.day), Stage.ROW)
+
+
+def _age(key: AgeKey, now: datetime) -> Asked:
+    """RFC 5032 §3: a message just as old as the interval is both younger and older."""
+    limit = now - timedelta(seconds=key.seconds)
+    if key.order is Order.LESS:
+        return Asked(lambda facts: facts.row.internal_date >= limit, Stage.ROW)
+    return Asked(lambda facts: facts.row.internal_date <= limit, Stage.ROW)
 
 
 def _sent(key: DateKey) -> Asked:

@@ -130,6 +130,7 @@ class Session:
     selected: Selected | None = None
     utf8: bool = False  # mailbox names are UTF-8 both ways (RFC 6855, RFC 9051)
     enabled: frozenset[str] = frozenset()  # RFC 5161
+    tag: bytes = b""  # of the command that runs
 
     @property
     def state(self) -> State:

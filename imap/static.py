@@ -17,7 +17,8 @@ ATTRIBUTES = (FetchAttribute.INTERNALDATE, FetchAttribute.RFC822_SIZE, FetchAttr
 
 _DATE_END = 41
 _SIZE = 42
-_ENVELOPE = b" ENVELOPE "
+ENVELOPE = b" ENVELOPE "
+"""Stands before the envelope, and nowhere before that."""
 
 # The env-date that opens the envelope: an nstring; a quoted one that names a date has no escapes.
 _ENVELOPE_DATE = re.compile(rb' ENVELOPE \((?:"((?:[^"\\]|\\.)*)"|\{(\d+)\}\r\n)')
@@ -30,12 +31,12 @@ def cut(statics: Iterable[bytes], wanted: frozenset[FetchAttribute]) -> list[byt
     start = 0 if with_date else _SIZE
     if FetchAttribute.ENVELOPE not in wanted:
         if with_size:
-            return [s[start : s.index(_ENVELOPE, _SIZE)] for s in statics]
+            return [s[start : s.index(ENVELOPE, _SIZE)] for s in statics]
         return [s[:_DATE_END] for s in statics]
     if with_size:
         return [s[start:] for s in statics]
     head = _SIZE if with_date else 0
-    return [s[:head] + s[s.index(_ENVELOPE, _SIZE) + 1 :] for s in statics]
+    return [s[:head] + s[s.index(ENVELOPE, _SIZE) + 1 :] for s in statics]
 
 
 def internal_day(static: bytes) -> date:

@@ -44,6 +44,8 @@ class View:
         # UIDs, ascending, are recent in this session.
         self._recent = list(recent)
         self.claimed = False  # took \Recent of messages that came while it was selected
+        # RFC 5182: `$`, the messages of the last SEARCH that was saved: ranges of UIDs, ascending.
+        self.saved: Sequence[tuple[int, int]] = ()
         self._own: set[int] = set()  # modseqs of flag changes this session made and was told
         self._seen = state.modseq  # what there was to tell the last time
         self._withheld = 0  # modseq of the first expunge that still waits to be told

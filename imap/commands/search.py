@@ -1,11 +1,13 @@
-"""SEARCH and UID SEARCH (RFC 3501 §6.4.4).
+"""SEARCH and UID SEARCH (RFC 3501 §6.4.4), with RETURN (RFC 4731).
 
 Columns decide first and for all messages at once; what they leave open is decided by rows, then
 headers, then bodies, each read only for the messages that are still open, in bounded batches.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from imap import contents
 from imap.contents import Wanted
@@ -13,32 +15,55 @@ from imap.named import Span
 from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
+from imap.protocol.sequence import runs
 from imap.search_keys import Ground, test_of
 from imap.search_tree import Facts, Stage, Test, divide
 from imap.session import Answer, Session
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import Stretch, readable
 
-_ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
+ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
 
 
 async def search(session: Session, command: Search) -> Answer:
     """RFC 3501 §6.4.4"""
+    found = await find(session, command)
+    if isinstance(found, Answer):
+        return found
+    await tell_found(session, command, found, encode_search)
+    return Answer.ok("SEARCH completed")
+
+
+@dataclass(slots=True)
+class Found:
+    """All messages of the picture, and the places of those that match, in the result's order."""
+
+    picked: Picked
+    places: list[int]
+
+
+async def find(session: Session, command: Search) -> Found | Answer:
+    """The messages that match, ascending; or the answer to a search that cannot be done."""
     if session.utf8 and command.charset is not None:
         return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
-    charset = codec(command.charset)
-    if charset is None:
-        return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))
     view = session.mailbox().view
-    modseqs = asks_modseq(command.key)
-    picked = pick(view, [(1, view.count)] if view.count else [], modseqs=modseqs)
+    charset = codec(command.charset)
+    every = [(1, view.count)] if view.count else []
+    picked = pick(view, every, modseqs=asks_modseq(command.key))
     ground = Ground(
         picked,
         last_number=view.count,
         last_uid=view.uid(view.count) if view.count else 0,
         keywords=session.mailbox().opened.state.keywords,
-        codec=charset,
+        codec=charset or "",
+        now=datetime.now(UTC),
+        saved=view.saved,
     )
+    if command.saves:
+        # RFC 5182 §2.1: where the answer is NO, nothing is saved and nothing is left.
+        view.saved = ()
+    if charset is None:
+        return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))
     try:
         test = test_of(command.key, ground)
     except UnicodeDecodeError:
@@ -47,19 +72,45 @@ async def search(session: Session, command: Search) -> Answer:
     if undecided:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
+    return Found(picked, places)
+
+
+async def tell_found(
+    session: Session,
+    command: Search,
+    found: Found,
+    encode: Callable[[Iterable[int], int | None], bytes],
+    *,
+    ascending: bool = True,
+) -> None:
+    """Write the result as RETURN asks for, or without one as `encode` writes it; and save it."""
+    picked, places = found.picked, found.places
     values = picked.uids if command.by_uid else picked.numbers
-    # RFC 7162 §3.1.6
-    highest = max(picked.modseqs[place] for place in places) if modseqs and places else None
-    await session.write(encode_search([values[place] for place in places], highest))
-    return Answer.ok("SEARCH completed")
+    numbers = [values[place] for place in places]
+    returned = command.returned
+    if returned is not None:
+        places = [places[place] for place in returned.kept(len(numbers))]
+    # RFC 7162 §3.1.5, §3.1.10: the highest modseq of what is told
+    modseqs = [picked.modseqs[place] for place in places] if asks_modseq(command.key) else []
+    highest = max(modseqs, default=None)
+    if returned is None:
+        await session.write(encode(numbers, highest))
+        return
+    if returned.saves:
+        session.mailbox().view.saved = runs(sorted(picked.uids[place] for place in places))
+    if returned.tells:
+        told = returned.told(numbers, ascending=ascending)
+        if highest is not None:
+            told.append((b"MODSEQ", b"%d" % highest))
+        await session.write(responses.esearch(session.tag, told, by_uid=command.by_uid))
 
 
 async def _matching(
     session: Session, picked: Picked, test: Test, places: Sequence[int]
 ) -> AsyncIterator[int]:
     """Those of `places` that match, by what is read of their messages."""
-    for start in range(0, len(places), _ROWS_AT_ONCE):
-        facts = await _facts(session, picked, places[start : start + _ROWS_AT_ONCE])
+    for start in range(0, len(places), ROWS_AT_ONCE):
+        facts = await read_facts(session, picked, places[start : start + ROWS_AT_ONCE])
         matching, facts = _answered(test, facts)
         if facts and Stage.HEADER in test.stages:
             await _read_headers(session, facts)
@@ -86,7 +137,7 @@ def _answered(test: Test, facts: Sequence[Facts]) -> tuple[list[int], list[Facts
     return matching, undecided
 
 
-async def _facts(session: Session, picked: Picked, places: Sequence[int]) -> list[Facts]:
+async def read_facts(session: Session, picked: Picked, places: Sequence[int]) -> list[Facts]:
     """The rows of messages; one that is gone has none and matches nothing."""
     ids = [picked.message_ids[place] for place in places]
     rows = await session.services.messages.read(ids)

@@ -53,8 +53,10 @@ from imap.protocol.session import (
     parse_id,
     parse_login,
 )
+from imap.protocol.sort import Sort, parse_sort
 from imap.protocol.status import Status, parse_status
 from imap.protocol.store import Store, parse_store
+from imap.protocol.thread import Threading, parse_thread
 from imap.protocol.tokens import Cursor
 
 Command = (
@@ -82,11 +84,13 @@ Command = (
     | Rename
     | Search
     | Select
+    | Sort
     | StartTls
     | Status
     | Store
     | Subscribe
     | Unauthenticate
+    | Threading
     | Unselect
     | Unsubscribe
 )
@@ -137,9 +141,12 @@ _BY_NUMBER: dict[bytes, Callable[[Cursor, bool], Command]] = {
     b"FETCH": parse_fetch,
     b"MOVE": parse_move,
     b"SEARCH": parse_search,
+    b"SORT": parse_sort,
     b"STORE": parse_store,
+    b"THREAD": parse_thread,
 }
-# uid = "UID" SP (copy / fetch / search / store), RFC 6851 §5: / move, RFC 4315 §4: / expunge
+# uid = "UID" SP (copy / fetch / search / store), RFC 6851 §5: / move, RFC 4315 §4: / expunge,
+#       RFC 5256 §5: / sort / thread
 _BY_UID = {**_BY_NUMBER, b"EXPUNGE": parse_uid_expunge}
 
 

@@ -1,4 +1,4 @@
-"""SEARCH (RFC 3501 §6.4.4): the command as a tree of keys, and its response.
+"""SEARCH (RFC 3501 §6.4.4, 4731, 5032): the command as a tree of keys, and its response.
 
 Strings stay bytes: `codec` says how the command's charset decodes them.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from imap.protocol import flags
+from imap.protocol.esearch import Return, parse_return
 from imap.protocol.objectid import parse_objectid
 from imap.protocol.sequence import SequenceSet
 from imap.protocol.tokens import Cursor
@@ -27,13 +28,13 @@ class Order(enum.Enum):
     """How a date or size is compared."""
 
     LESS = enum.auto()
-    """BEFORE, SMALLER: less than"""
+    """BEFORE, SMALLER, YOUNGER: less than"""
     EQUAL = enum.auto()
     """ON"""
     NOT_LESS = enum.auto()
     """SINCE: on the day or later"""
     GREATER = enum.auto()
-    """LARGER: greater than"""
+    """LARGER, OLDER: greater than"""
 
 
 class TextScope(enum.Enum):
@@ -80,6 +81,14 @@ class DateKey:
     field: DateField
     order: Order
     day: date
+
+
+@dataclass(slots=True)
+class AgeKey:
+    """YOUNGER, OLDER than `seconds` (RFC 5032), or just as old"""
+
+    order: Order
+    seconds: int
 
 
 @dataclass(slots=True)
@@ -153,6 +162,7 @@ SearchKey = (
     | HeaderKey
     | TextKey
     | DateKey
+    | AgeKey
     | SizeKey
     | SequenceKey
     | UidKey
@@ -170,12 +180,18 @@ class Search:
     """SEARCH, or UID SEARCH if `by_uid`: whose result is UIDs.
 
     `charset` is as the client named it, None without one. If `codec` does not know it, answer
-    NO [BADCHARSET (…)].
+    NO [BADCHARSET (…)]. `returned`: what RETURN asks for, None without one.
     """
 
     key: SearchKey
     charset: bytes | None = None
     by_uid: bool = False
+    returned: Return | None = None
+
+    @property
+    def saves(self) -> bool:
+        """True if the result is kept for `$` (RFC 5182)."""
+        return self.returned is not None and self.returned.saves
 
 
 # Looked up here, never in Python's registry of codecs: that one holds codecs that are no charsets
@@ -229,17 +245,31 @@ _DATES = {
     b"SENTSINCE": (DateField.SENT, Order.NOT_LESS),
 }
 _SIZES = {b"LARGER": Order.GREATER, b"SMALLER": Order.LESS}
+_AGES = {b"YOUNGER": Order.LESS, b"OLDER": Order.GREATER}
 _SCOPES = {b"BODY": TextScope.BODY, b"TEXT": TextScope.TEXT}
 
 
-# search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)
+# search = "SEARCH" [search-return-opts] SP [SP "CHARSET" SP astring] 1*(SP search-key)
 def parse_search(cursor: Cursor, by_uid: bool) -> Search:
     cursor.space()
+    returned = parse_return(cursor)
     charset = _parse_charset(cursor)
+    return Search(_parse_keys(cursor), charset, by_uid, returned)
+
+
+# RFC 5256 §5: search-criteria = charset 1*(SP search-key);  charset = atom / quoted
+def parse_criteria(cursor: Cursor, by_uid: bool, returned: Return | None = None) -> Search:
+    """What SORT and THREAD find: the charset is always named, without a word before it."""
+    charset = cursor.astring()
+    cursor.space()
+    return Search(_parse_keys(cursor), charset, by_uid, returned)
+
+
+def _parse_keys(cursor: Cursor) -> SearchKey:
     keys = [_parse_key(cursor, 0)]
     while cursor.more():
         keys.append(_parse_key(cursor, 0))
-    return Search(_all_of(keys), charset, by_uid)
+    return _all_of(keys)
 
 
 def _parse_charset(cursor: Cursor) -> bytes | None:
@@ -263,7 +293,7 @@ def _parse_key(cursor: Cursor, depth: int) -> SearchKey:
         raise cursor.fail("search is nested too deep")
     if cursor.at(b"("):
         return _all_of(list(cursor.items(lambda: _parse_key(cursor, depth + 1))))
-    if cursor.at(b"*"):
+    if cursor.at(b"*") or cursor.at(b"$"):
         return SequenceKey(cursor.sequence_set())
     start = cursor.position
     word = cursor.word()
@@ -324,6 +354,15 @@ def _parse_size(cursor: Cursor, word: bytes) -> SearchKey:
     return SizeKey(_SIZES[word], cursor.number64())
 
 
+# RFC 5032 §4: "OLDER" SP nz-number / "YOUNGER" SP nz-number
+def _parse_age(cursor: Cursor, word: bytes) -> SearchKey:
+    start = cursor.position
+    seconds = cursor.number64()
+    if not 0 < seconds < 1 << 32:
+        raise cursor.fail("expected a number of 32 bits above 0", start)
+    return AgeKey(_AGES[word], seconds)
+
+
 # "KEYWORD" SP flag-keyword / "UNKEYWORD" SP flag-keyword
 def _parse_keyword(cursor: Cursor, word: bytes) -> SearchKey:
     # QUIRKS: a system flag is taken where a keyword is due (KEYWORD \Seen).
@@ -355,6 +394,7 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], SearchKey]] = {
     **dict.fromkeys(_SCOPES, _parse_text),
     **dict.fromkeys(_DATES, _parse_date),
     **dict.fromkeys(_SIZES, _parse_size),
+    **dict.fromkeys(_AGES, _parse_age),
     b"HEADER": _parse_header,
     b"KEYWORD": _parse_keyword,
     b"UNKEYWORD": _parse_keyword,
@@ -391,12 +431,14 @@ def asks_modseq(key: SearchKey) -> bool:
 
 
 # mailbox-data =/ "SEARCH" [1*(SP nz-number) [SP search-sort-mod-seq]] (RFC 7162 §7)
-def encode_search(numbers: Iterable[int], modseq: int | None = None) -> bytes:
+def encode_search(
+    numbers: Iterable[int], modseq: int | None = None, *, name: str = "SEARCH"
+) -> bytes:
     """`* SEARCH 2 84 882`; an empty result is told too (RFC 3501 §7.2.5).
 
     `modseq`, of a result that is not empty, comes last: `(MODSEQ 917162500)`.
     """
-    words = ["* SEARCH", *map(str, numbers)]
+    words = [f"* {name}", *map(str, numbers)]
     if modseq is not None:
         words.append(f"(MODSEQ {modseq})")
     return " ".join(words).encode("ascii") + b"\r\n"

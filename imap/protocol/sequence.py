@@ -24,9 +24,13 @@ _ITEM = re.compile(rb"(" + _NUMBER + rb")(?::(" + _NUMBER + rb"))?")
 
 @dataclass(slots=True)
 class SequenceSet:
-    """Numbers named by a client; `STAR` stands for the largest number in use."""
+    """Numbers named by a client; `STAR` stands for the largest number in use.
+
+    `saved`: not numbers, but the messages of the last SEARCH that was saved (`$`, RFC 5182).
+    """
 
     ranges: Ranges
+    saved: bool = False
 
     @classmethod
     def of(cls, ranges: Iterable[tuple[int, int]]) -> "SequenceSet":
@@ -38,6 +42,9 @@ class SequenceSet:
         """`2,4:7,9,12:*` as a set, in linear time. Raises ParseError."""
         if text == b"1:*":
             return cls(((1, STAR),))
+        if text == b"$":
+            # RFC 5182 §2.1: it stands alone, never in a list.
+            return cls((), saved=True)
         ranges: list[tuple[int, int]] = []
         position = 0
         for item in text.split(b","):
@@ -55,6 +62,8 @@ class SequenceSet:
 
     def encode(self) -> bytes:
         """The set as IMAP writes it, in its shortest form."""
+        if self.saved:
+            return b"$"
         return b",".join(
             _star(low) if low == high else b"%b:%b" % (_star(low), _star(high))
             for low, high in self.ranges

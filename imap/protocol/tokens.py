@@ -35,7 +35,8 @@ _LITERAL = re.compile(rb"(~?)\{[0-9]+\+?\}\n").match
 _FLAG = re.compile(rb"\\?[^\x00-\x20\x7f-\xff(){%*\"\\\]]+").match
 # number = 1*DIGIT
 _NUMBER = re.compile(rb"[0-9]+").match
-_SEQUENCE_SET = re.compile(rb"[0-9:*,]+").match
+# RFC 5182 §3: sequence-set =/ "$"
+_SEQUENCE_SET = re.compile(rb"[0-9:*,]+|\$").match
 # The words that the grammar itself defines: FETCH attributes, options, search keys.
 _WORD = re.compile(rb"[A-Za-z0-9.\-]+").match
 _SPACES = re.compile(rb" +").match

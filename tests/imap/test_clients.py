@@ -40,6 +40,8 @@ def imaplib_session(doors: Doors) -> None:
         assert ok(client.select("Work")) == [b"3"]
         assert ok(client.search(None, "SUBJECT", "number 2")) == [b"2"]
         assert ok(client.uid("SEARCH", "SINCE", "2-Nov-2026")) == [b"2 3"]
+        assert ok(client.sort("(REVERSE SUBJECT)", "UTF-8", "ALL")) == [b"3 2 1"]
+        assert ok(client.thread("REFERENCES", "UTF-8", "ALL")) == [b"(1)(2)(3)"]
         fetched = ok(client.fetch("2", "(RFC822 FLAGS)"))
         assert message(2) in fetched[0]
         ok(client.store("1", "+FLAGS", "(\\Deleted urgent)"))
@@ -83,6 +85,10 @@ def imapclient_session(doors: Doors) -> None:
             assert re.match(rb"\[APPENDUID \d+ %d\]" % (number + 1), response)
         assert client.select_folder("Kleiner")[b"EXISTS"] == 5
         assert client.search(["SUBJECT", "number 3"]) == [4]
+        assert client.sort(["REVERSE SUBJECT"]) == [5, 4, 3, 2, 1]
+        assert client.sort("DISPLAYFROM", ["SUBJECT", "number 3"], "US-ASCII") == [4]
+        assert client.thread("REFERENCES") == ((1,), (2,), (3,), (4,), (5,))
+        assert client.thread("ORDEREDSUBJECT", "SUBJECT number") == ((1,), (2,), (3,), (4,), (5,))
         found = client.fetch([4], ["ENVELOPE", "FLAGS", "BODY[]", "INTERNALDATE"])[4]
         assert found[b"ENVELOPE"].subject == b"number 3"
         assert found[b"BODY[]"] == message(3)

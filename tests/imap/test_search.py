@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from imap.message_cache import MessageCache
 from imap.picked import Picked
 from imap.protocol.search import (
+    AgeKey,
     AllKey,
     AndKey,
     DateField,
@@ -41,7 +42,7 @@ from mailserver.mail.digest import digest
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import readable
 from mailserver.storage.messages import MessageRow
-from tests.support.imap_session import Client, message
+from tests.support.imap_session import NOW, Client, message
 
 ALTERNATIVE = "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=x\r\n"
 PARTS = """\
@@ -352,6 +353,7 @@ FLAGS = (
     "TWO",
     "no",
 )
+AGES = st.integers(0, 4).map(lambda days: int((NOW.date() - DAY).days - days) * 86400 + 4 * 3600)
 LEAVES: st.SearchStrategy[SearchKey] = st.one_of(
     st.builds(AllKey),
     st.builds(FlagKey, st.sampled_from(FLAGS), st.booleans()),
@@ -364,6 +366,7 @@ LEAVES: st.SearchStrategy[SearchKey] = st.one_of(
         st.sampled_from([Order.LESS, Order.EQUAL, Order.NOT_LESS]),
         DAYS,
     ),
+    st.builds(AgeKey, st.sampled_from([Order.LESS, Order.GREATER]), AGES),
     st.builds(HeaderKey, st.sampled_from([b"SUBJECT", b"CC", b"X-OTHER"]), NEEDLES),
     st.builds(TextKey, st.just(TextScope.BODY), NEEDLES),
 )
@@ -401,6 +404,13 @@ def naive(key: SearchKey, number: int, sample: Sample) -> bool:
         case DateKey():
             day = sample.internal if key.field is DateField.INTERNAL else sample.sent
             return day is not None and _compared(key.order)(day, key.day)
+        case AgeKey():
+            age = NOW - datetime(
+                sample.internal.year, sample.internal.month, sample.internal.day, tzinfo=UTC
+            )
+            # RFC 5032 §3: just as old counts both ways.
+            seconds = age.total_seconds()
+            return seconds >= key.seconds if key.order is Order.GREATER else seconds <= key.seconds
         case HeaderKey():
             values = {
                 b"SUBJECT": sample.subject,
@@ -433,7 +443,7 @@ def test_the_stages_agree_with_a_naive_evaluation(samples: list[Sample], key: Se
         [sample.word for sample in samples],
         range(count),
     )
-    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8")
+    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8", NOW)
     test = compiled(key, ground)
     expected = {n - 1 for n, sample in enumerate(samples, 1) if naive(key, n, sample)}
     surely, undecided = divide(test, count)

@@ -11,6 +11,7 @@ from imap.protocol.command import Command
 from imap.protocol.errors import ParseError
 from imap.protocol.search import (
     MAX_DEPTH,
+    AgeKey,
     AllKey,
     AndKey,
     DateField,
@@ -79,6 +80,10 @@ KEYS: list[tuple[bytes, SearchKey]] = [
     (b"UNFLAGGED", FlagKey("\\Flagged", present=False)),
     (b"UNKEYWORD $Junk", FlagKey("$Junk", present=False)),
     (b"UNSEEN", unseen()),
+    (b"YOUNGER 3600", AgeKey(Order.LESS, 3600)),
+    (b"OLDER 4294967295", AgeKey(Order.GREATER, 4294967295)),
+    (b"$", SequenceKey(SequenceSet((), saved=True))),
+    (b"UID $", UidKey(SequenceSet((), saved=True))),
     (b"1:4,7", SequenceKey(SequenceSet(((1, 4), (7, 7))))),
     (b"*", SequenceKey(SequenceSet(((STAR, STAR),)))),
     (b"(SEEN)", FlagKey("\\Seen")),
@@ -120,6 +125,7 @@ def test_a_charset_comes_first(parse: Parse) -> None:
         *(b"HEADER x", b"BEFORE yesterday", b"ON 31-Feb-1994", b'ON "1-Feb-1994', b"LARGER -1"),
         *(b"LARGER x", b"UID", b"UID 0", b"KEYWORD", b"KEYWORD (a)", b"CHARSET", b"CHARSET x"),
         *(b"ALL CHARSET x ALL", b"SEEN,UNSEEN", b"1.5", b"LARGER 99999999999999999999"),
+        *(b"YOUNGER", b"YOUNGER 0", b"OLDER -1", b"OLDER 4294967296", b"$,1", b"$$", b"OLDER 1h"),
     ],
 )
 def test_what_is_no_search(parse: Parse, text: bytes) -> None:
@@ -181,6 +187,8 @@ def written(key: SearchKey) -> bytes:
             return prefix + word + f" {day.day}-{MONTHS[day.month - 1]}-{day.year:04}".encode()
         case SizeKey(order, size):
             return b"%b %d" % (b"LARGER" if order is Order.GREATER else b"SMALLER", size)
+        case AgeKey(order, seconds):
+            return b"%b %d" % (b"OLDER" if order is Order.GREATER else b"YOUNGER", seconds)
         case SequenceKey(numbers):
             return numbers.encode()
         case UidKey(uids):
@@ -194,7 +202,10 @@ def written(key: SearchKey) -> bytes:
 
 
 VALUES = st.binary(max_size=8).filter(lambda value: b"\0" not in value)
-SETS = st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1).map(SequenceSet.of)
+SETS = st.one_of(
+    st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1).map(SequenceSet.of),
+    st.just(SequenceSet((), saved=True)),
+)
 LEAVES: st.SearchStrategy[SearchKey] = st.one_of(
     st.just(AllKey()),
     st.builds(FlagKey, st.sampled_from(["\\Seen", "\\Recent", "$x"]), st.booleans()),
@@ -207,6 +218,7 @@ LEAVES: st.SearchStrategy[SearchKey] = st.one_of(
         st.dates(),
     ),
     st.builds(SizeKey, st.sampled_from([Order.LESS, Order.GREATER]), st.integers(0, 1 << 62)),
+    st.builds(AgeKey, st.sampled_from([Order.LESS, Order.GREATER]), st.integers(1, (1 << 32) - 1)),
     st.builds(SequenceKey, SETS),
     st.builds(UidKey, SETS),
 )

@@ -44,7 +44,15 @@ def test_what_a_set_means(text: bytes, maximum: int, meant: list[int]) -> None:
     [
         *((b"", 0), (b"0", 0), (b"1,", 2), (b",1", 0), (b"1:", 0), (b"1,2:3:4", 2), (b"01", 0)),
         *((b"1,4294967296", 2), (b"9999999999", 0), (b"1:99999999999", 0), (b"a", 0), (b"**", 0)),
-        *((b"1, 2", 2), (b"$", 0), (b"1;2", 0), (b"-1", 0), (b"1:4294967296", 0)),
+        *(
+            (b"1, 2", 2),
+            (b"$,1", 0),
+            (b"1,$", 2),
+            (b"1:$", 0),
+            (b"1;2", 0),
+            (b"-1", 0),
+            (b"1:4294967296", 0),
+        ),
     ],
 )
 def test_what_is_no_set(text: bytes, position: int) -> None:
@@ -128,3 +136,11 @@ def test_uid_lists_are_written_as_runs() -> None:
     assert compact([1, 2, 3, 7]) == b"1:3,7"
     assert compact([304, 319, 320]) == b"304,319:320"
     assert compact(range(1, 100_001)) == b"1:100000"
+
+
+def test_the_saved_result_stands_alone() -> None:
+    # RFC 5182 §2.1
+    saved = SequenceSet.parse(b"$")
+    assert saved.saved
+    assert saved.encode() == b"$"
+    assert not saved.exceeds(0)
