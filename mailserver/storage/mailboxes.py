@@ -132,7 +132,7 @@ async def delete(c: Connection, mailbox_id: int) -> bool:
         " SELECT message_id FROM mailbox_message WHERE mailbox_id = $1",
         mailbox_id,
     )
-    for table in ("mailbox_message", "mailbox_event", "mailbox_unfolded"):
+    for table in ("mailbox_message", "mailbox_event", "mailbox_unfolded", "text_pack"):
         await c.execute(f"DELETE FROM {table} WHERE mailbox_id = $1", mailbox_id)
     return str(await c.execute("DELETE FROM mailbox WHERE id = $1", mailbox_id)) == "DELETE 1"
 
