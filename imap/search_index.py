@@ -22,12 +22,11 @@ from mailserver.storage.text_packs import Words
 
 FEW = 20  # messages that are read sooner than the index is asked
 _ROUNDS = (64, 1_024, None)  # matching tokens looked at in turn; None: the rest
-_REST = 16  # messages of a pack that are read, rather than looking at the rest
 
 
 @dataclass(slots=True)
 class _Search:
-    """One pattern in one pack."""
+    """One pattern in one pack, or one beginning of a word."""
 
     pack: Words
     lookup: Lookup
@@ -37,6 +36,7 @@ class _Search:
     spans: list[Span] = field(default_factory=list)  # of the postings, in this round
 
     def next(self, most: int | None) -> None:
+        """Look at the next tokens that match."""
         ordinals = list(islice(self.ordinals, most))
         self.exhausted = most is None or len(ordinals) < most
         self.spans = self.lookup.postings(ordinals)
@@ -66,27 +66,22 @@ class _Question:
     query: Query
     searches: Sequence[_Search]
 
-    def open(self, enough: int) -> Iterator[_Search]:
-        """The searches to go on with; one that has found all but `enough` messages is none."""
+    def open(self) -> Iterator[_Search]:
+        """The searches to go on with; one that has found all messages is none."""
         for search in self.searches:
-            if not search.exhausted:
-                missing = len(self.pack.uids) - len(search.messages(self.scope))
-                if missing > enough:
-                    yield search
+            if not search.exhausted and len(search.messages(self.scope)) < len(self.pack.uids):
+                yield search
 
     def answer(self) -> tuple[set[int], set[int]]:
         """(messages that surely match, messages that may), by their number in the pack."""
-        every = set(range(len(self.pack.uids)))
-        ended = [search for search in self.searches if search.exhausted]
         if self.query.exact:
-            found = [search.messages(self.scope) for search in self.searches]
-            possible = [search.messages(self.scope) for search in ended]
-            return set.intersection(*found), every.intersection(*possible)
+            found = set.intersection(*(search.messages(self.scope) for search in self.searches))
+            return found, found
         # All tokens of a string are in one text: the body's, or one around it.
+        ended = [search.found for search in self.searches if search.exhausted]
         if not ended:
-            return set(), every
-        places = set.intersection(*(search.found for search in ended))
-        return set(), _messages(places, self.scope)
+            return set(), set(range(len(self.pack.uids)))
+        return set(), _messages(set.intersection(*ended), self.scope)
 
 
 async def ask(
@@ -100,7 +95,11 @@ async def ask(
     # Ordinals count in the vocabulary that was read: no pack may change in between.
     async with session.node.database.transaction(snapshot=True) as c:
         packs = await text_packs.vocabularies(c, mailbox_id)
-        asked = {needle: _questions(packs, needle, query) for needle, query in queries.items()}
+        # Vocabularies are looked through in a thread: other sessions go on meanwhile.
+        asked = {
+            needle: await asyncio.to_thread(_questions, packs, needle, query)
+            for needle, query in queries.items()
+        }
         await _look_up(c, mailbox_id, [one for found in asked.values() for one in found])
     return {needle: _marks(picked, found) for needle, found in asked.items()}
 
@@ -115,20 +114,19 @@ def _query(needle: Needle) -> Query | None:
 def _questions(packs: Sequence[Words], needle: Needle, query: Query) -> list[_Question]:
     asked = []
     for pack in packs:
-        lookup = Lookup(pack.frequencies, pack.vocabulary)
+        lookup = Lookup(pack.frequencies, pack.beginnings, pack.vocabulary)
         searches = [
-            *(_Search(pack, lookup, lookup.holding(pattern)) for pattern in query.patterns),
-            *(_Search(pack, lookup, lookup.beginning(word)) for word in query.words),
+            _Search(pack, lookup, lookup.shared(pattern), lookup.alone(pattern))
+            for pattern in query.patterns
         ]
+        searches += [_Search(pack, lookup, lookup.beginning(word)) for word in query.words]
         asked.append(_Question(pack, needle[0], query, searches))
     return asked
 
 
 async def _look_up(c: Connection, mailbox_id: int, asked: Sequence[_Question]) -> None:
-    for place, most in enumerate(_ROUNDS):
-        enough = _REST if place == len(_ROUNDS) - 1 else 0
-        searches = [search for one in asked for search in one.open(enough)]
-        # Vocabularies are looked through in a thread: other sessions go on meanwhile.
+    for most in _ROUNDS:
+        searches = [search for one in asked for search in one.open()]
         wanted = await asyncio.to_thread(_next, searches, most)
         ranges = [
             (search.pack.last_uid, start, end) for search, found in wanted for start, end in found

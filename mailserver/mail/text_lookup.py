@@ -6,7 +6,7 @@ their postings are, so that no more of the postings is read than that.
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -73,26 +73,47 @@ def _is_word(letter: str) -> bool:
 class Lookup:
     """Finds tokens in the vocabulary of a pack."""
 
-    def __init__(self, frequencies: Sequence[int], vocabulary: bytes) -> None:
+    __slots__ = ("_beginnings", "_frequencies", "_ordinals", "_starts", "_vocabulary")
+
+    def __init__(
+        self, frequencies: Sequence[int], beginnings: Sequence[int], vocabulary: bytes
+    ) -> None:
         self._vocabulary = vocabulary
+        self._beginnings = beginnings
         self._frequencies = frequencies[::2]
         counts = frequencies[1::2]
         self._ordinals = list(accumulate(counts, initial=0))
         sizes = (f * n for f, n in zip(self._frequencies, counts, strict=True))
         self._starts = list(accumulate(sizes, initial=0))
 
-    def holding(self, pattern: bytes) -> Iterator[int]:
-        """The ordinals of the tokens that hold the pattern, ascending."""
+    def alone(self, pattern: bytes) -> set[int]:
+        """The places of tokens that hold the pattern and are in no other place.
+
+        A place is left at the first such token: many thousands of links cost no more than one.
+        """
+        find, beginnings = self._vocabulary.find, self._beginnings
+        places: set[int] = set()
+        found = find(pattern, beginnings[0])
+        while found >= 0:
+            start = found + 1 if pattern.startswith(b"\0") else found
+            place = bisect_left(beginnings, start) - 1
+            places.add(place)
+            found = find(pattern, beginnings[place + 1])
+        return places
+
+    def shared(self, pattern: bytes) -> Iterator[int]:
+        """The ordinals of the tokens that hold the pattern and are in several places, ascending."""
         find, count = self._vocabulary.find, self._vocabulary.count
+        end = self._beginnings[0] + 1
         inside = pattern.startswith(b"\0")
         ordinal, counted = -1, 0
-        found = find(pattern)
+        found = find(pattern, 0, end)
         while found >= 0:
             start = found + inside
             ordinal += count(b"\0", counted, start)
             counted = start
             yield ordinal
-            found = find(pattern, find(b"\0", start))
+            found = find(pattern, find(b"\0", start), end)
 
     def beginning(self, word: str) -> Iterator[int]:
         """The ordinals of the tokens in which a word begins with `word`, ascending."""

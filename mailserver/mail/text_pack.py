@@ -6,7 +6,8 @@ One with white space is in few texts that hold all of its tokens, and those are 
 
 Invariants: tokens are UTF-8 of folded text (mailserver.mail.text.fold) without NUL; a NUL stands
 before and after each of them in `vocabulary`. The most frequent come first, so that what is in
-nearly every message is known to be after a few of them. `postings` holds, in the same order, where
+nearly every message is known to be after a few of them; those that are in one place only, which are
+most, come last and in the order of places. `postings` holds, in the same order, where
 each token is: 2n for the body of the n-th message, 2n + 1 for what is around it (its header, and
 the headers of its parts), two octets each, little endian.
 """
@@ -38,6 +39,7 @@ class Pack:
     uids: Sequence[int]
     partial: Sequence[int]  # the UIDs of messages that hold more than the pack knows
     frequencies: Sequence[int]
+    beginnings: Sequence[int]  # where the tokens that are in one place only begin, for each place
     vocabulary: bytes
     postings: bytes
 
@@ -138,15 +140,37 @@ def _native(values: "array[int]") -> "array[int]":
 
 
 def _packed(uids: list[int], partial: list[int], places: dict[bytes, bytes]) -> Pack:
-    ordered = sorted(places.items(), key=lambda item: len(item[1]), reverse=True)
+    shared = [item for item in places.items() if len(item[1]) > 2]
+    shared.sort(key=lambda item: len(item[1]), reverse=True)
+    single = [item for item in places.items() if len(item[1]) == 2]
+    single.sort(key=lambda item: int.from_bytes(item[1], "little"))
     frequencies: list[int] = []
-    for _, found in ordered:
+    for _, found in shared:
         if frequencies and 2 * frequencies[-2] == len(found):
             frequencies[-1] += 1
         else:
             frequencies += (len(found) // 2, 1)
-    vocabulary = b"\0".join([b"", *(token for token, _ in ordered), b""])
-    return Pack(uids, partial, frequencies, vocabulary, b"".join([found for _, found in ordered]))
+    if single:
+        frequencies += (1, len(single))
+    ordered = [*shared, *single]
+    return Pack(
+        uids,
+        partial,
+        frequencies,
+        _beginnings(single, 2 * len(uids), sum([len(token) + 1 for token, _ in shared])),
+        b"\0".join([b"", *(token for token, _ in ordered), b""]),
+        b"".join([found for _, found in ordered]),
+    )
+
+
+def _beginnings(single: Sequence[tuple[bytes, bytes]], places: int, offset: int) -> list[int]:
+    beginnings: list[int] = []
+    for token, packed in single:
+        place = int.from_bytes(packed, "little")
+        while len(beginnings) <= place:
+            beginnings.append(offset)
+        offset += len(token) + 1
+    return beginnings + [offset] * (places + 1 - len(beginnings))
 
 
 def _tokens(pack: Pack) -> Iterator[tuple[bytes, int, int]]:

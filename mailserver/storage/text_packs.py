@@ -40,7 +40,9 @@ SELECT x.uid, m.id, m.blob_id, m.prefix, m.size, m.parts
 FROM mailbox_message x JOIN message m ON m.id = x.message_id
 WHERE x.mailbox_id = $1 AND x.uid > $2 AND x.uid <= $3 ORDER BY x.uid LIMIT $4
 """
-_PACK = "first_uid, last_uid, messages, uids, partial, frequencies, vocabulary, postings"
+_PACK = (
+    "first_uid, last_uid, messages, uids, partial, frequencies, beginnings, vocabulary, postings"
+)
 _SIZES = """
 SELECT last_uid, messages FROM text_pack WHERE mailbox_id = $1 ORDER BY last_uid DESC LIMIT 64
 """
@@ -49,7 +51,7 @@ SELECT {_PACK} FROM text_pack WHERE mailbox_id = $1 AND last_uid = ANY($2::bigin
 ORDER BY last_uid FOR UPDATE
 """
 _INSERT = f"""
-INSERT INTO text_pack (mailbox_id, {_PACK}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO text_pack (mailbox_id, {_PACK}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT DO NOTHING RETURNING true
 """
 _HOLDING = f"""
@@ -63,8 +65,8 @@ SELECT count(*) FROM mailbox_message WHERE mailbox_id = $1 AND uid = ANY($2::big
 _KEPT = "SELECT true FROM mailbox WHERE id = $1 FOR KEY SHARE SKIP LOCKED"
 _TRIES, _BUSY = 100, 0.02  # seconds between tries: a commit of ingest takes a few milliseconds
 _REWRITE = """
-UPDATE text_pack SET messages = $3, uids = $4, partial = $5, frequencies = $6, vocabulary = $7,
-    postings = $8
+UPDATE text_pack SET messages = $3, uids = $4, partial = $5, frequencies = $6, beginnings = $7,
+    vocabulary = $8, postings = $9
 WHERE mailbox_id = $1 AND last_uid = $2
 """
 _POSTINGS = """
@@ -109,6 +111,7 @@ class Words:
     uids: "array[int]"
     partial: "array[int]"
     frequencies: "array[int]"
+    beginnings: "array[int]"
     vocabulary: bytes
 
 
@@ -192,7 +195,7 @@ async def forget(c: Connection, mailbox_id: int) -> None:
 async def vocabularies(c: Connection, mailbox_id: int) -> list[Words]:
     """The packs of a mailbox without their postings, ascending by UID."""
     rows = await c.fetch(
-        "SELECT last_uid, uids, partial, frequencies, vocabulary FROM text_pack"
+        "SELECT last_uid, uids, partial, frequencies, beginnings, vocabulary FROM text_pack"
         " WHERE mailbox_id = $1 ORDER BY last_uid",
         mailbox_id,
     )
@@ -200,6 +203,7 @@ async def vocabularies(c: Connection, mailbox_id: int) -> list[Words]:
         Words(
             row["last_uid"],
             *(_integers(row["uids"]), _integers(row["partial"]), _integers(row["frequencies"])),
+            _integers(row["beginnings"]),
             row["vocabulary"],
         )
         for row in rows
@@ -226,14 +230,16 @@ async def postings(
 def _pack(row: Record) -> Pack:
     return Pack(
         *(_integers(row["uids"]), _integers(row["partial"]), _integers(row["frequencies"])),
+        _integers(row["beginnings"]),
         *(row["vocabulary"], row["postings"]),
     )
 
 
-def _columns(pack: Pack) -> tuple[int, bytes, bytes, bytes, bytes, bytes]:
+def _columns(pack: Pack) -> tuple[int, bytes, bytes, bytes, bytes, bytes, bytes]:
     return (
         len(pack.uids),
         *(_octets(pack.uids), _octets(pack.partial), _octets(pack.frequencies)),
+        _octets(pack.beginnings),
         *(pack.vocabulary, pack.postings),
     )
 

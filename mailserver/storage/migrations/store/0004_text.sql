@@ -9,6 +9,7 @@ CREATE TABLE text_pack (
     uids bytea NOT NULL, -- four octets each, little endian
     partial bytea NOT NULL, -- UIDs of messages with more text than is indexed
     frequencies bytea NOT NULL, -- four octets each: how many tokens are in how many places
+    beginnings bytea NOT NULL, -- four octets each: where in the vocabulary a place's own words are
     vocabulary bytea STORAGE EXTERNAL NOT NULL, -- folded text: readable
     postings bytea STORAGE EXTERNAL NOT NULL, -- read in ranges
     PRIMARY KEY (mailbox_id, last_uid),
