@@ -29,6 +29,16 @@ SELECT coalesce(sum(m.uid_next - 1 - coalesce((
 ), 0)), 0)::bigint
 FROM mailbox m WHERE m.id = ANY($1::bigint[])
 """
+_SUMMARY = """
+SELECT
+    (SELECT coalesce(sum(messages), 0)::bigint FROM text_pack) AS messages,
+    (SELECT coalesce(sum(m.uid_next - 1 - coalesce(p.last_uid, 0)), 0)::bigint
+        FROM mailbox m LEFT JOIN (
+            SELECT mailbox_id, max(last_uid) AS last_uid FROM text_pack GROUP BY mailbox_id
+        ) p ON p.mailbox_id = m.id) AS waiting,
+    (SELECT count(*) FROM text_pack) AS packs,
+    pg_total_relation_size('text_pack') AS bytes
+"""
 _TAIL = """
 SELECT m.uid_next - 1 AS last_uid, coalesce((
     SELECT last_uid FROM text_pack WHERE mailbox_id = m.id ORDER BY last_uid DESC LIMIT 1
@@ -185,6 +195,21 @@ async def drop(c: Connection, mailbox_id: int, uids: Collection[int]) -> None:
 async def backlog(c: Connection, mailbox_ids: Sequence[int]) -> int:
     """How many UIDs of these mailboxes are behind their last packs."""
     return int(await c.fetchval(_BACKLOG, mailbox_ids))
+
+
+async def summary(c: Connection) -> dict[str, int]:
+    """What the index holds and takes: messages and packs, octets on disk, what waits."""
+    row = await c.fetchrow(_SUMMARY)
+    assert row is not None
+    return dict(row)
+
+
+async def mailboxes(c: Connection, account_id: int | None) -> list[int]:
+    """The mailboxes of an account, or all."""
+    rows = await c.fetch(
+        "SELECT id FROM mailbox WHERE $1::bigint IS NULL OR account_id = $1 ORDER BY id", account_id
+    )
+    return [row["id"] for row in rows]
 
 
 async def forget(c: Connection, mailbox_id: int) -> None:
