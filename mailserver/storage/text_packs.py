@@ -79,6 +79,10 @@ UPDATE text_pack SET messages = $3, uids = $4, partial = $5, frequencies = $6, b
     vocabulary = $8, postings = $9
 WHERE mailbox_id = $1 AND last_uid = $2
 """
+_VOCABULARIES = """
+SELECT last_uid, uids, partial, frequencies, beginnings, vocabulary FROM text_pack
+WHERE mailbox_id = $1 ORDER BY last_uid
+"""
 _POSTINGS = """
 SELECT substring(p.postings FROM w.start + 1 FOR w.length) AS octets
 FROM unnest($2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY
@@ -219,11 +223,7 @@ async def forget(c: Connection, mailbox_id: int) -> None:
 
 async def vocabularies(c: Connection, mailbox_id: int) -> list[Words]:
     """The packs of a mailbox without their postings, ascending by UID."""
-    rows = await c.fetch(
-        "SELECT last_uid, uids, partial, frequencies, beginnings, vocabulary FROM text_pack"
-        " WHERE mailbox_id = $1 ORDER BY last_uid",
-        mailbox_id,
-    )
+    rows = await c.fetch(_VOCABULARIES, mailbox_id)
     return [
         Words(
             row["last_uid"],
