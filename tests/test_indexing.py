@@ -218,6 +218,16 @@ async def test_a_search_reads_the_packs_of_its_mailbox_alone(dsn: str, tmp_path:
                 assert "Seq Scan on text_pack" not in text, text
 
 
+async def test_a_commit_names_its_mailboxes_and_no_others(dsn: str, tmp_path: Path) -> None:
+    async with process(dsn, tmp_path) as one:
+        heard: list[str] = []
+        one.listener.subscribe(MAILBOX, heard.append)
+        await one.deliver(1, word(1))
+        await until(lambda: _is(bool(heard)))
+        mailbox = (await one.mailbox(1)).id
+        assert heard == [f"{one.changes.origin}:{mailbox}"]
+
+
 _WORKER = """
 import asyncio, sys
 from mailserver.indexing import Indexer
