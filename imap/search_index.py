@@ -21,7 +21,8 @@ from mailserver.storage.database import Connection
 from mailserver.storage.text_packs import Words
 
 FEW = 20  # messages that are read sooner than the index is asked
-_ROUNDS = (64, 1_024, None)  # matching tokens looked at in turn; None: the rest
+_ROUNDS = (64, 256, 1_024, None)  # matching tokens looked at in turn; None: the rest
+_REST = 16  # messages of a pack that are read, rather than looking at the rest
 
 
 @dataclass(slots=True)
@@ -66,22 +67,26 @@ class _Question:
     query: Query
     searches: Sequence[_Search]
 
-    def open(self) -> Iterator[_Search]:
-        """The searches to go on with; one that has found all messages is none."""
+    def open(self, enough: int) -> Iterator[_Search]:
+        """The searches to go on with; one that has found all messages but `enough` is none."""
         for search in self.searches:
-            if not search.exhausted and len(search.messages(self.scope)) < len(self.pack.uids):
+            missing = len(self.pack.uids) - len(search.messages(self.scope))
+            if not search.exhausted and missing > enough:
                 yield search
 
     def answer(self) -> tuple[set[int], set[int]]:
         """(messages that surely match, messages that may), by their number in the pack."""
         if self.query.exact:
-            found = set.intersection(*(search.messages(self.scope) for search in self.searches))
-            return found, found
+            found = [search.messages(self.scope) for search in self.searches]
+            ended = [
+                one for one, search in zip(found, self.searches, strict=True) if search.exhausted
+            ]
+            return set.intersection(*found), set(range(len(self.pack.uids))).intersection(*ended)
         # All tokens of a string are in one text: the body's, or one around it.
-        ended = [search.found for search in self.searches if search.exhausted]
-        if not ended:
+        places = [search.found for search in self.searches if search.exhausted]
+        if not places:
             return set(), set(range(len(self.pack.uids)))
-        return set(), _messages(set.intersection(*ended), self.scope)
+        return set(), _messages(set.intersection(*places), self.scope)
 
 
 async def ask(
@@ -126,7 +131,8 @@ def _questions(packs: Sequence[Words], needle: Needle, query: Query) -> list[_Qu
 
 async def _look_up(c: Connection, mailbox_id: int, asked: Sequence[_Question]) -> None:
     for most in _ROUNDS:
-        searches = [search for one in asked for search in one.open()]
+        enough = _REST if most is None else 0
+        searches = [search for one in asked for search in one.open(enough)]
         wanted = await asyncio.to_thread(_next, searches, most)
         ranges = [
             (search.pack.last_uid, start, end) for search, found in wanted for start, end in found

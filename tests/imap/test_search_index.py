@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import imap.commands.search
+import imap.search_index
 from imap.protocol.errors import ParseError
 from imap.session import Services
 from mailserver.indexing import Indexer
@@ -21,8 +22,10 @@ SUITE = Path(__file__).parents[2].parent / "shared" / "suites"
 
 
 @pytest.fixture(autouse=True)
-def _asked_for_few_messages_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def _few_messages_are_many_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imap.commands.search, "FEW", 0)
+    monkeypatch.setattr(imap.search_index, "_ROUNDS", (1, 2, None))
+    monkeypatch.setattr(imap.search_index, "_REST", 2)
 
 
 def indexer(shared: Services, limit: int = 1 << 20) -> Indexer:
