@@ -22,8 +22,8 @@ _ALWAYS = (
     "CREATE-SPECIAL-USE",  # RFC 6154
     "LIST-EXTENDED",  # RFC 5258
     "LIST-STATUS",  # RFC 5819
-    "MOVE",  # RFC 6851
     "SEARCH=FUZZY",  # RFC 6203
+    "MOVE",  # RFC 6851
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")
