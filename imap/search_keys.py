@@ -6,9 +6,9 @@ and transfer encodings are undone.
 
 import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from imap import static
@@ -41,11 +41,16 @@ from imap.protocol.search import (
     UidKey,
 )
 from imap.protocol.sequence import SequenceSet
-from imap.search_tree import Asked, Facts, Inverted, Joined, Marked, Stage, Test
+from imap.search_tree import Asked, Bounded, Facts, Inverted, Joined, Marked, Stage, Test
+from mailserver.mail import text_lookup
 from mailserver.mail.digest import CACHED_FIELDS
-from mailserver.mail.headers import decode_words, fields, unfold
-from mailserver.mail.text import What, fold, header_text, stretch_text
+from mailserver.mail.text import What, field_texts, fold, header_text, stretch_text
 from mailserver.storage.keywords import SYSTEM_BITS, keyword_mask
+
+Needle = tuple[TextScope, str, bool]
+"""Where a folded text is looked for, the text, whether by its words (FUZZY)."""
+Marks = tuple[bytes, bytes]
+"""0 or 1 for each message: it surely matches, it may match."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,22 @@ class Ground:
     codec: str  # of the strings
     now: datetime
     saved: Sequence[Span] = ()  # what `$` means, as ranges of UIDs
+    indexed: Mapping[Needle, Marks] = field(default_factory=dict)  # what the text index answers
+
+
+def needles(key: SearchKey, codec: str) -> Iterator[Needle]:
+    """What the keys look for in texts. Raises UnicodeDecodeError."""
+    match key:
+        case TextKey():
+            yield key.scope, fold(key.value.decode(codec)), key.fuzzy
+        case NotKey():
+            yield from needles(key.key, codec)
+        case OrKey():
+            yield from needles(key.left, codec)
+            yield from needles(key.right, codec)
+        case AndKey():
+            for one in key.keys:
+                yield from needles(one, codec)
 
 
 def test_of(key: SearchKey, ground: Ground) -> Test:
@@ -88,9 +109,9 @@ def test_of(key: SearchKey, ground: Ground) -> Test:
         case AgeKey():
             return _age(key, ground.now)
         case HeaderKey():
-            return _header(key.name.lower(), fold(key.value.decode(ground.codec)))
+            return _header(key.name.lower(), fold(key.value.decode(ground.codec)), key.fuzzy)
         case TextKey():
-            return _text(key.scope, fold(key.value.decode(ground.codec)))
+            return _indexed((key.scope, fold(key.value.decode(ground.codec)), key.fuzzy), ground)
         case NotKey():
             return Inverted(test_of(key.key, ground))
         case OrKey():
@@ -187,10 +208,11 @@ def _sent(key: DateKey) -> Asked:
 # ── by text ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _header(name: bytes, needle: str) -> Asked:
+def _header(name: bytes, needle: str, fuzzy: bool) -> Asked:
     """RFC 3501 §6.4.4: the field's text holds the needle; an empty one is in any such field."""
     cached = name in CACHED_FIELDS
-    plain = _plain(needle)
+    words = text_lookup.words(needle) if fuzzy else []
+    plain = None if words else _plain(needle)
 
     def answer(facts: Facts) -> bool | None:
         header = facts.header
@@ -198,47 +220,63 @@ def _header(name: bytes, needle: str) -> Asked:
             header = facts.row.prefix + facts.row.fields
         if header is None:
             return None
-        return _may_hold(header, plain) and any(
-            needle in fold(header_text(raw)) for raw in chosen(header, (name,))
-        )
+        texts = (fold(header_text(raw)) for raw in chosen(header, (name,)))
+        if words:
+            return _has_words(texts, words)
+        return _may_hold(header, plain) and any(needle in text for text in texts)
 
     return Asked(answer, Stage.ROW if cached else Stage.HEADER)
 
 
-def _text(scope: TextScope, needle: str) -> Asked:
+def _indexed(needle: Needle, ground: Ground) -> Test:
+    found = ground.indexed.get(needle)
+    asked = _text(*needle)
+    return asked if found is None else Bounded(*found, asked)
+
+
+def _text(scope: TextScope, needle: str, fuzzy: bool) -> Asked:
     """BODY: what is read in the body holds the needle, headers of messages within it included.
 
     TEXT: that, or the header with its field names, or the header of a part (a file's name).
+    mailserver/indexing.py reads the same.
     """
-    plain = _plain(needle)
     everywhere = scope is TextScope.TEXT
+    words = text_lookup.words(needle) if fuzzy else []
+    plain = _plain(needle)
 
     def answer(facts: Facts) -> bool | None:
         if facts.content is None:
             return None
-        return (everywhere and in_header(facts.header or b"")) or _in_body(
-            facts, needle, parts_too=everywhere
+        header = facts.header or b""
+        if words:
+            around = field_texts(header) if everywhere else ()
+            return _has_words((*around, *_in_body(facts, parts_too=everywhere)), words)
+        # An empty needle is also in a message without text.
+        return (
+            not needle
+            or (everywhere and in_header(header))
+            or any(needle in text for text in _in_body(facts, parts_too=everywhere))
         )
 
     def in_header(header: bytes) -> bool:
-        return _may_hold(header, plain) and any(
-            needle in fold(decode_words(unfold(raw))) for _, raw in fields(header)
-        )
+        return _may_hold(header, plain) and any(needle in text for text in field_texts(header))
 
     return Asked(answer, Stage.BODY)
 
 
-def _in_body(facts: Facts, needle: str, *, parts_too: bool) -> bool:
-    if not needle:
-        return True  # also in a message without text
+def _in_body(facts: Facts, *, parts_too: bool) -> Iterator[str]:
     for place, (stretch, raw) in enumerate(facts.content or ()):
         if stretch.what is What.MIME and not parts_too:
             continue
         if place not in facts.texts:
             facts.texts[place] = fold(stretch_text(raw, stretch))
-        if needle in facts.texts[place]:
-            return True
-    return False
+        yield facts.texts[place]
+
+
+def _has_words(texts: Iterable[str], words: Sequence[str]) -> bool:
+    """RFC 6203 §3: each word begins a word of some text, accents aside, in whatever order."""
+    plain = [text_lookup.unmarked(text) for text in texts]
+    return all(any(text_lookup.has_word(text, word) for text in plain) for word in words)
 
 
 def _plain(needle: str) -> bytes | None:

@@ -79,6 +79,24 @@ class Asked:
         return 0, every
 
 
+class Bounded:
+    """A test that an index answers for most messages, and `asked` for those it leaves open."""
+
+    __slots__ = ("_asked", "_perhaps", "_surely", "stages")
+
+    def __init__(self, surely: bytes, perhaps: bytes, asked: Asked) -> None:
+        self._surely, self._perhaps, self._asked = surely, perhaps, asked
+        self.stages = asked.stages
+
+    def bounds(self, every: int) -> tuple[int, int]:
+        return int.from_bytes(self._surely, "little"), int.from_bytes(self._perhaps, "little")
+
+    def answer(self, facts: Facts) -> bool | None:
+        if self._surely[facts.place]:
+            return True
+        return self._asked.answer(facts) if self._perhaps[facts.place] else False
+
+
 class Inverted:
     """NOT"""
 

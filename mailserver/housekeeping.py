@@ -1,4 +1,4 @@
-"""What runs beside the doors, in one process of all nodes: folding, packing and retention."""
+"""What runs beside the doors, in one process of all nodes: folding, packs, retention, indexing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,19 +6,23 @@ from datetime import UTC, datetime, timedelta
 
 from mailserver.accounts.failures import HOME
 from mailserver.errors import StorageUnavailable
+from mailserver.indexing import Indexer
 from mailserver.logs import logger
 from mailserver.node import Node
 from mailserver.storage import packs, retention
 from mailserver.storage.directory import login_failures, login_networks, replaced_senders
 from mailserver.storage.folding import fold_one
+from mailserver.storage.notifications import MAILBOX
 from mailserver.storage.packs import pack_one
 from mailserver.storage.retention import Swept
 from mailserver.storage.singleton import singleton
 
 _FOLDING = 0x666F6C64  # advisory locks
 _RETENTION = 0x73776570
+_INDEXING = 0x696E6478
 _FOLD_EVERY = 2.0  # seconds
 _SWEEP_EVERY = 60.0
+_INDEX_AGAIN = 5.0
 _TRIM_EVERY = 86_400.0
 
 log = logger("housekeeping")
@@ -32,6 +36,15 @@ async def fold(node: Node) -> None:
 async def retain(node: Node) -> None:
     """Remove what the retention settings say, for ever."""
     await singleton(node.database.dsn, _RETENTION, lambda: _sweep_for_ever(node))
+
+
+async def index(node: Node) -> None:
+    """Keep the text index, for ever; nothing where it is turned off."""
+    if not node.settings.search.index:
+        return
+    indexer = Indexer(node.database, node.blobs, node.settings.search.text_limit)
+    node.listener.subscribe(MAILBOX, indexer.heard)
+    await singleton(node.database.dsn, _INDEXING, lambda: _lasting(indexer))
 
 
 async def sweep(node: Node, now: datetime) -> int:
@@ -88,6 +101,15 @@ async def _fold_all(node: Node) -> None:
 async def _remove_objects(node: Node, swept: Swept) -> None:
     for key in swept.objects:
         await node.objects.delete(key)
+
+
+async def _lasting(indexer: Indexer) -> None:
+    while True:
+        try:
+            await indexer.run()
+        except StorageUnavailable as error:
+            log.warning("indexing waits", cause=str(error))
+        await asyncio.sleep(_INDEX_AGAIN)
 
 
 async def _every(seconds: float, work: Callable[[Node], Awaitable[None]], node: Node) -> None:

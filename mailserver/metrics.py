@@ -39,6 +39,17 @@ IMAP_COMMANDS = Counter(
     ["command", "result"],
 )
 IMAP_FETCHED_BYTES = Counter("imap_fetched_bytes_total", "Bytes sent in FETCH responses")
+SEARCH_INDEXED = Counter("search_indexed_messages_total", "Messages put into the text index")
+SEARCH_WAITING = Gauge(
+    "search_waiting_messages",
+    "Messages that arrived and are not in the text index yet; a search reads them",
+    multiprocess_mode="livesum",
+)
+SEARCH_LAG = Gauge(
+    "search_lag_seconds",
+    "How long the mailbox that waits longest has been waiting to be indexed",
+    multiprocess_mode="livemax",
+)
 TLS_HANDSHAKES = Counter(
     "tls_handshakes_total",
     "TLS handshakes by door, version (of those that succeeded) and result (full, resumed, failed)",

@@ -116,6 +116,13 @@ class Imap(_Section, frozen=True):
     cache_bytes: Bytes = 64 * 1024 * 1024  # ready-made FETCH bytes, per worker process
 
 
+class Search(_Section, frozen=True):
+    """The text index."""
+
+    index: bool = True  # False: SEARCH BODY and TEXT read the messages
+    text_limit: Bytes = 1024 * 1024  # octets of a message's text that are indexed
+
+
 class Delivery(_Section, frozen=True):
     """Sending to other hosts."""
 
@@ -198,6 +205,7 @@ class Settings(_Section, frozen=True):
     smtp: Smtp = Smtp()
     submission: Submission = Submission()
     imap: Imap = Imap()
+    search: Search = Search()
     delivery: Delivery = Delivery()
     addresses: Addresses = Addresses()
     retention: Retention = Retention()

@@ -16,7 +16,8 @@ from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
 from imap.protocol.sequence import runs
-from imap.search_keys import Ground, test_of
+from imap.search_index import FEW, ask
+from imap.search_keys import Ground, needles, test_of
 from imap.search_tree import Facts, Stage, Test, divide
 from imap.session import Answer, Session
 from mailserver.mail.parts import PartTable
@@ -69,6 +70,10 @@ async def find(session: Session, command: Search) -> Found | Answer:
     except UnicodeDecodeError:
         return Answer.no("A string is not in the charset of the search")
     places, undecided = divide(test, len(picked))
+    if len(undecided) > FEW and Stage.BODY in test.stages and session.node.settings.search.index:
+        ground.indexed = await ask(session, picked, set(needles(command.key, charset)))
+        test = test_of(command.key, ground)
+        places, undecided = divide(test, len(picked))
     if undecided:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
@@ -118,7 +123,7 @@ async def _matching(
             matching += more
         for place in matching:
             yield place
-        # Only bodies are left: a full-text index narrows `facts` here.
+        # Only bodies are left that the text index does not know.
         if facts and Stage.BODY in test.stages:
             async for place in _matching_bodies(session, test, facts):
                 yield place

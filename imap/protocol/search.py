@@ -5,7 +5,7 @@ Strings stay bytes: `codec` says how the command's charset decodes them.
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from imap.protocol import flags
@@ -64,6 +64,7 @@ class HeaderKey:
 
     name: bytes
     value: bytes
+    fuzzy: bool = False
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class TextKey:
 
     scope: TextScope
     value: bytes
+    fuzzy: bool = False
 
 
 @dataclass(slots=True)
@@ -287,7 +289,8 @@ def _all_of(keys: list[SearchKey]) -> SearchKey:
 
 
 # search-key = "ALL" / … / "NOT" SP search-key / "OR" SP search-key SP search-key /
-#              sequence-set / "(" search-key *(SP search-key) ")"
+#              sequence-set / "(" search-key *(SP search-key) ")" /
+#              "FUZZY" SP search-key                                            ; RFC 6203
 def _parse_key(cursor: Cursor, depth: int) -> SearchKey:
     if depth > MAX_DEPTH:
         raise cursor.fail("search is nested too deep")
@@ -303,6 +306,9 @@ def _parse_key(cursor: Cursor, depth: int) -> SearchKey:
     if word == b"NOT":
         cursor.space()
         return NotKey(_parse_key(cursor, depth + 1))
+    if word == b"FUZZY":
+        cursor.space()
+        return _fuzzy(_parse_key(cursor, depth + 1))
     if word == b"OR":
         cursor.space()
         left = _parse_key(cursor, depth + 1)
@@ -315,6 +321,20 @@ def _parse_key(cursor: Cursor, depth: int) -> SearchKey:
     if flag is not None:
         return FlagKey(flag, present=word[:2] != b"UN")
     return _parse_argument(cursor, word, start)
+
+
+def _fuzzy(key: SearchKey) -> SearchKey:
+    """RFC 6203 §3: the keys of texts match as the server likes; of others nothing changes."""
+    match key:
+        case TextKey() | HeaderKey():
+            return replace(key, fuzzy=True)
+        case NotKey():
+            return NotKey(_fuzzy(key.key))
+        case OrKey():
+            return OrKey(_fuzzy(key.left), _fuzzy(key.right))
+        case AndKey():
+            return AndKey(tuple(map(_fuzzy, key.keys)))
+    return key
 
 
 def _parse_argument(cursor: Cursor, word: bytes, start: int) -> SearchKey:

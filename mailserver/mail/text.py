@@ -63,6 +63,12 @@ def stretch_text(raw: bytes, stretch: Stretch) -> str:
     return decode(decode_content(raw, part.encoding), part.charset or "us-ascii")
 
 
+def field_texts(header: bytes) -> Iterator[str]:
+    """The fields of a message's header as SEARCH TEXT compares them: name and body, folded."""
+    for _, raw in fields(header):
+        yield fold(decode_words(unfold(raw)))
+
+
 def decode_content(content: bytes, encoding: Encoding) -> bytes:
     """A leaf's octets without their Content-Transfer-Encoding; what is malformed is skipped."""
     if encoding is Encoding.QUOTED_PRINTABLE:

@@ -27,6 +27,7 @@ from mailserver.processes.handover import Handover
 BACKGROUND: Sequence[Callable[[Node], Coroutine[Any, Any, None]]] = (
     housekeeping.fold,
     housekeeping.retain,
+    housekeeping.index,
 )
 
 _ORPHAN_DRAIN = 1.0  # seconds; a new parent may be waiting for our ports

@@ -75,7 +75,9 @@ _PLACE = f"""{_LOCKED}, complete AS MATERIALIZED (
     INSERT INTO mailbox_event (mailbox_id, modseq, kind, runs)
     SELECT id, modseq, 'a', ARRAY[uid, uid + messages - 1] FROM advanced
 )
-SELECT id, uid_validity, uid, pg_notify('mailbox', told.payload)
+-- No payload is a payload, too: "" tells everybody that any mailbox may have changed.
+SELECT id, uid_validity, uid,
+    CASE WHEN told.payload IS NOT NULL THEN pg_notify('mailbox', told.payload) END
 FROM advanced FULL JOIN unnest($30::text[]) AS told (payload) ON false
 WHERE (SELECT yes FROM complete)
 """

@@ -69,6 +69,8 @@ class Blobs:
             for row in await self._database.fetch(_MANY, missing):
                 key = row["object"]
                 whole = row["bytes"] if key is None else await self._objects.get(key)
+                if whole is None:  # the row is there, its bytes are not
+                    continue
                 found[row["id"]] = whole
                 self._kept.add(row["id"], whole)
         return found

@@ -25,9 +25,10 @@ WHERE mailbox_id = $1 AND uid BETWEEN $2 AND $3
 _EXPUNGE = """
 WITH gone AS (
     DELETE FROM mailbox_message WHERE mailbox_id = $1 AND uid BETWEEN $2 AND $3
-    RETURNING message_id
+    RETURNING message_id, mailbox_id, uid
 )
-INSERT INTO message_released (message_id) SELECT message_id FROM gone
+INSERT INTO message_released (message_id, mailbox_id, uid)
+SELECT message_id, mailbox_id, uid FROM gone
 """
 
 

@@ -136,7 +136,7 @@ async def lock_names(c: Connection, account_id: int) -> None:
 
 _OF_A_MAILBOX = (
     *("mailbox_message", "mailbox_event", "mailbox_unfolded"),
-    *("mailbox_snapshot", "mailbox_pack", "mailbox_unpacked"),
+    *("mailbox_snapshot", "mailbox_pack", "mailbox_unpacked", "text_pack"),
 )
 
 

@@ -5,10 +5,12 @@ goes when it lost a placement long enough ago and has none now; a blob goes when
 nor the queue names it. What is referenced can not be removed.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailserver.storage.database import Connection, Database
+from mailserver.storage import text_packs
+from mailserver.storage.database import Connection, Database, Record
 from mailserver.storage.folding import KEPT_EVENTS
 
 _BATCH = 1_000
@@ -18,7 +20,7 @@ _BATCH = 1_000
 _CANDIDATES = """
 DELETE FROM message_released WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM message_released WHERE released_at < $1 ORDER BY released_at LIMIT $2
-)) RETURNING message_id
+)) RETURNING message_id, mailbox_id, uid
 """
 _REMOVE = """
 DELETE FROM message m WHERE m.id = ANY($1::bigint[])
@@ -59,10 +61,14 @@ class Swept:
 
 
 async def sweep_messages(database: Database, released_before: datetime) -> Swept:
-    """Remove up to 1,000 messages that lost their last placement before that moment."""
+    """Remove up to 1,000 messages that lost their last placement before that moment.
+
+    Their words leave the text index with them; those of a copy stay, in the packs of its mailbox.
+    """
     async with database.transaction() as c:
         rows = await c.fetch(_CANDIDATES, released_before, _BATCH)
         ids = sorted({row["message_id"] for row in rows})
+        await _drop_texts(c, rows)
         blobs = [row["blob_id"] for row in await c.fetch(_REMOVE, ids)]
         return await _sweep_blobs(c, blobs, messages=len(blobs))
 
@@ -77,6 +83,15 @@ async def sweep_queue(database: Database, finished_before: datetime) -> Swept:
 async def trim_events(database: Database) -> None:
     """Drop folded events that are far behind in their mailbox."""
     await database.execute(_TRIM, KEPT_EVENTS)
+
+
+async def _drop_texts(c: Connection, released: list[Record]) -> None:
+    uids: dict[int, set[int]] = defaultdict(set)
+    for row in released:
+        if row["mailbox_id"] is not None:  # else its packs went with the mailbox
+            uids[row["mailbox_id"]].add(row["uid"])
+    for mailbox_id in sorted(uids):
+        await text_packs.drop(c, mailbox_id, uids[mailbox_id])
 
 
 async def _sweep_blobs(c: Connection, blob_ids: list[int], *, messages: int) -> Swept:

@@ -282,7 +282,9 @@ CREATE TABLE public.message (
 
 CREATE TABLE public.message_released (
     message_id bigint NOT NULL,
-    released_at timestamp with time zone DEFAULT now() NOT NULL
+    released_at timestamp with time zone DEFAULT now() NOT NULL,
+    mailbox_id bigint,
+    uid bigint
 );
 
 CREATE TABLE public.organization (
@@ -428,6 +430,22 @@ CREATE TABLE public.subscription (
     name text NOT NULL
 );
 
+CREATE TABLE public.text_pack (
+    mailbox_id bigint NOT NULL,
+    first_uid bigint NOT NULL,
+    last_uid bigint NOT NULL,
+    messages integer NOT NULL,
+    uids bytea NOT NULL,
+    partial bytea NOT NULL,
+    frequencies bytea NOT NULL,
+    beginnings bytea NOT NULL,
+    vocabulary bytea NOT NULL,
+    postings bytea NOT NULL,
+    CONSTRAINT text_pack_check CHECK ((first_uid <= last_uid))
+);
+ALTER TABLE ONLY public.text_pack ALTER COLUMN vocabulary SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.text_pack ALTER COLUMN postings SET STORAGE EXTERNAL;
+
 ALTER TABLE ONLY public.spool ATTACH PARTITION public.spool_1 FOR VALUES IN ('1');
 
 ALTER TABLE ONLY public.account
@@ -534,6 +552,9 @@ ALTER TABLE ONLY public.store
 
 ALTER TABLE ONLY public.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (account_id, name);
+
+ALTER TABLE ONLY public.text_pack
+    ADD CONSTRAINT text_pack_pkey PRIMARY KEY (mailbox_id, last_uid);
 
 CREATE INDEX address_owners ON public.address USING gin (owners) WHERE (kind = 'group'::text);
 
