@@ -3,7 +3,9 @@
 Pure. Only what is whole stands here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from mailserver import sasl
 
 ENABLABLE: frozenset[str] = frozenset()
 """What ENABLE turns on (RFC 5161): nothing yet."""
@@ -27,13 +29,29 @@ _ALWAYS = (
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")
 
+# RFC 3501 §6.1.1: these must be told; a client that does not know of them cannot do without.
+MUST_BE_TOLD = frozenset({"IMAP4REV1", "STARTTLS", "LOGINDISABLED"})
+HIDEABLE = frozenset(
+    name.upper() for name in (*_PLAIN, *(f"AUTH={mechanism}" for mechanism in sasl.MECHANISMS))
+).difference(MUST_BE_TOLD)
+"""What an operator may hide from an account or a program (`mailserver imap hide`)."""
+
 
 def capabilities(
-    mechanisms: Iterable[str], *, authenticated: bool, secure: bool
+    mechanisms: Iterable[str],
+    *,
+    authenticated: bool,
+    secure: bool,
+    hidden: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """The capability list; `secure`: inside TLS, where the SASL `mechanisms` are offered."""
+    """The capability list, without what is `hidden`, names in upper case.
+
+    `secure`: inside TLS, where the SASL `mechanisms` are offered.
+    """
     if authenticated:
-        return _ALWAYS
-    if not secure:
-        return _PLAIN
-    return (*_ALWAYS, "SASL-IR", *(f"AUTH={mechanism}" for mechanism in mechanisms))
+        told: tuple[str, ...] = _ALWAYS
+    elif not secure:
+        told = _PLAIN
+    else:
+        told = (*_ALWAYS, "SASL-IR", *(f"AUTH={mechanism}" for mechanism in mechanisms))
+    return tuple(name for name in told if name.upper() not in hidden) if hidden else told

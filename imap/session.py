@@ -119,6 +119,7 @@ class Session:
     selected: Selected | None = None
     utf8: bool = False  # mailbox names are UTF-8 both ways (RFC 6855, RFC 9051)
     enabled: frozenset[str] = frozenset()  # RFC 5161
+    hidden: frozenset[str] = frozenset()  # capabilities it is not told of, in upper case
 
     @property
     def state(self) -> State:
