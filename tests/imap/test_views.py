@@ -128,6 +128,7 @@ class Views(RuleBasedStateMachine):
         super().__init__()
         self.stored = Stored()
         self.processes = [Process(self.stored), Process(self.stored)]
+        self.append(process=0, count=4)
         self.sessions = [Session(self.processes[number % 2]) for number in range(4)]
 
     def place(self, session: Session, which: int) -> int | None:
