@@ -3,8 +3,9 @@
 Pure. Only what is whole stands here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from mailserver import sasl
 from mailserver.settings import Imap
 
 ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT"))
@@ -46,6 +47,18 @@ _ALWAYS = (
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")
 
+# RFC 3501 §6.1.1: these must be told; a client that does not know of them cannot do without.
+MUST_BE_TOLD = frozenset({"IMAP4REV1", "STARTTLS", "LOGINDISABLED"})
+_SOMETIMES = ("LITERAL+", "LITERAL-", "COMPRESS=DEFLATE", "UNAUTHENTICATE")  # RFC 4978, 8437
+HIDEABLE = frozenset(
+    name.upper()
+    for name in (
+        *(*_ALWAYS, *_PLAIN, *_SOMETIMES),
+        *(f"AUTH={mechanism}" for mechanism in sasl.MECHANISMS),
+    )
+).difference(MUST_BE_TOLD)
+"""What an operator may hide from an account or a program (`mailserver imap hide`)."""
+
 
 def capabilities(
     mechanisms: Iterable[str],
@@ -54,15 +67,22 @@ def capabilities(
     authenticated: bool,
     secure: bool,
     compressed: bool = False,
+    hidden: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """The capability list; `secure`: inside TLS, where the SASL `mechanisms` are offered."""
+    """The capability list, without what is `hidden`, names in upper case.
+
+    `secure`: inside TLS, where the SASL `mechanisms` are offered.
+    """
     # RFC 7888 §5: one of LITERAL+ and LITERAL-. RFC 7889 §3: the same limit in all mailboxes.
     settled = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
     if authenticated:
         # RFC 4978 §3: COMPRESS is of no more use while the connection is compressed.
-        compress = () if compressed else ("COMPRESS=DEFLATE",)
-        return (*_ALWAYS, *settled, *compress, "UNAUTHENTICATE")  # RFC 8437
-    if not secure:
-        return (*_ALWAYS, *settled, *_PLAIN)
-    words = (f"AUTH={mechanism}" for mechanism in mechanisms)
-    return (*_ALWAYS, *settled, "SASL-IR", *words)
+        more: tuple[str, ...] = (
+            ("UNAUTHENTICATE",) if compressed else ("COMPRESS=DEFLATE", "UNAUTHENTICATE")
+        )
+    elif not secure:
+        more = _PLAIN
+    else:
+        more = ("SASL-IR", *(f"AUTH={mechanism}" for mechanism in mechanisms))
+    told = (*_ALWAYS, *settled, *more)
+    return tuple(name for name in told if name.upper() not in hidden) if hidden else told

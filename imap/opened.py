@@ -292,22 +292,17 @@ class OpenMailbox:
         event = None
         here = target_id == self.state.id
         async with self._transaction() as c:
-            if move and target_id >= self.state.id:
-                row = await self._lock(c)  # locks are taken in the order of the ids
+            if move:
+                row = await self._lock_after(c, target_id)
             spans = list(self.state.columns.slices(ranges))
             entries = [self.state.columns.entry(i) for span in spans for i in range(*span)]
             if not entries:
                 return Copied(0, [], [])
             target, copied = await self._place(c, entries, target_id)
-            if move and target_id < self.state.id:
-                row = await self._lock(c)
             if move:
-                uids = [(entry.uid, entry.uid) for entry in entries]
-                still = list(self.state.columns.slices(uids))
-                if still:
-                    modseq = target.modseq if here else row.highest_modseq
-                    event = await self._remove(c, modseq + 1, still)
-                    copied.modseq = event.modseq
+                modseq = target.modseq if here else row.highest_modseq
+                event = await self._remove(c, modseq + 1, spans)
+                copied.modseq = event.modseq
         if event is not None and not here:
             self._written(event)
         # Here too, if it is the target: then both events come from the log, in their order.
@@ -391,6 +386,14 @@ class OpenMailbox:
             await following.catch_up(c, self.state)
         self.state.keywords = row.keywords
         return row
+
+    async def _lock_after(self, c: Connection, target_id: int) -> State:
+        """Both mailboxes of a move, in the order of their ids, before a message is picked: what
+        two sessions move at the same time must go once.
+        """
+        if target_id < self.state.id and await events.lock(c, target_id) is None:
+            raise MailboxDeleted(target_id)
+        return await self._lock(c)
 
     async def _write(
         self,

@@ -131,6 +131,7 @@ class Session:
     utf8: bool = False  # mailbox names are UTF-8 both ways (RFC 6855, RFC 9051)
     enabled: frozenset[str] = frozenset()  # RFC 5161
     tag: bytes = b""  # of the command that runs
+    hidden: frozenset[str] = frozenset()  # capabilities it is not told of, in upper case
 
     @property
     def state(self) -> State:

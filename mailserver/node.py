@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailserver.accounts import Accounts, Logins
+from mailserver.accounts import Accounts, Hiding, Logins
 from mailserver.accounts.passwords import Passwords
 from mailserver.certificates import Certificates
 from mailserver.dns import Resolver
@@ -44,6 +44,7 @@ class Node:
     scratch: Scratch  # for messages while they are received or sent
     accounts: Accounts
     logins: Logins
+    hiding: Hiding
     domains: Domains
     certificates: Certificates
     quotas: Quotas
@@ -105,11 +106,13 @@ class Node:
             issuer=issuer,
             mechanisms=settings.auth.mechanisms,
         )
+        hiding = Hiding(database)
         domains = Domains(database)
         quotas = Quotas(database)
         listener.subscribe(MAILBOX, changes.heard)
         listener.subscribe(DIRECTORY, accounts.invalidate)
         listener.subscribe(DIRECTORY, logins.invalidate)
+        listener.subscribe(DIRECTORY, hiding.invalidate)
         listener.subscribe(DIRECTORY, domains.invalidate)
         return cls(
             settings=settings,
@@ -121,6 +124,7 @@ class Node:
             scratch=scratch,
             accounts=accounts,
             logins=logins,
+            hiding=hiding,
             domains=domains,
             certificates=certificates,
             quotas=quotas,

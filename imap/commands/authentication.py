@@ -57,13 +57,15 @@ async def authenticate(session: Session, command: Authenticate, channel: Channel
 
 async def _outcome(session: Session, verb: str, work: Awaitable[Account]) -> Answer:
     try:
-        session.account = await work
+        account = await work
     except Cancelled:
         return Answer.bad("AUTHENTICATE cancelled")
     except sasl.Malformed:
         return Answer.bad("Cannot decode credentials")
     except LoginFailed as error:
         return await _failed(session, limited=error.limited)
+    session.hidden |= await session.node.hiding.from_account(account.id)
+    session.account = account
     # RFC 3501 §7.1: in the code of the answer, so that the client need not ask.
     code = responses.capability_code(known_capabilities(session))
     return Answer.ok(f"{verb} completed", code)

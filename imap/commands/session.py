@@ -30,6 +30,7 @@ def known_capabilities(session: Session) -> tuple[str, ...]:
         authenticated=session.account is not None,
         secure=session.secure,
         compressed=session.compressed,
+        hidden=session.hidden,
     )
 
 
@@ -73,7 +74,7 @@ async def compress(session: Session, _command: Compress) -> Answer:
 
 async def enable(session: Session, command: Enable) -> Answer:
     """RFC 5161 §3.1: unknown names are ignored, told is what this command turned on."""
-    wanted = [name for name in command.capabilities if name in ENABLABLE]
+    wanted = [name for name in command.capabilities if name in ENABLABLE - session.hidden]
     new = [name for name in dict.fromkeys(wanted) if name not in session.enabled]
     await session.write(responses.enabled(new))
     await resync.enable(session, new)
@@ -87,8 +88,17 @@ async def id_(session: Session, command: Id) -> Answer:
     said = {name.decode("ascii", "replace"): value for name, value in command.fields}
     client, version = said.get("name") or b"", said.get("version") or b""
     log.debug("client says it is", peer=session.peer, client=client, version=version)
+    hidden = await session.node.hiding.from_client(_text(client), _text(version))
     await session.write(encode_id({"name": "mailserver"}))
+    if not hidden <= session.hidden:
+        session.hidden |= hidden
+        # RFC 3501 §7.2.1: unasked, since what was told so far is not true for this client.
+        await session.write(responses.capability(known_capabilities(session)))
     return Answer.ok("ID completed")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
 
 
 async def namespace(session: Session, _command: Namespace) -> Answer:

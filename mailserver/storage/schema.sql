@@ -155,6 +155,29 @@ ALTER TABLE public.domain ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.hidden_capability (
+    id bigint NOT NULL,
+    account_id bigint,
+    client text,
+    version text,
+    capability text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT hidden_capability_capability_check CHECK ((capability <> ''::text)),
+    CONSTRAINT hidden_capability_check CHECK (((account_id IS NULL) = (client IS NOT NULL))),
+    CONSTRAINT hidden_capability_check1 CHECK (((client IS NULL) = (version IS NULL))),
+    CONSTRAINT hidden_capability_client_check CHECK (((length(client) >= 1) AND (length(client) <= 100))),
+    CONSTRAINT hidden_capability_version_check CHECK (((length(version) >= 1) AND (length(version) <= 100)))
+);
+
+ALTER TABLE public.hidden_capability ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.hidden_capability_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE SEQUENCE public.id_block
     START WITH 1
     INCREMENT BY 1
@@ -484,6 +507,9 @@ ALTER TABLE ONLY public.domain
 ALTER TABLE ONLY public.domain
     ADD CONSTRAINT domain_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.hidden_capability
+    ADD CONSTRAINT hidden_capability_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.login_failure
     ADD CONSTRAINT login_failure_pkey PRIMARY KEY (subject);
 
@@ -564,6 +590,10 @@ CREATE INDEX domain_alias_of ON public.domain USING btree (alias_of) WHERE (alia
 
 CREATE INDEX domain_organization ON public.domain USING btree (organization_id);
 
+CREATE UNIQUE INDEX hidden_capability_account ON public.hidden_capability USING btree (account_id, capability) WHERE (account_id IS NOT NULL);
+
+CREATE UNIQUE INDEX hidden_capability_client ON public.hidden_capability USING btree (client, version, capability) WHERE (client IS NOT NULL);
+
 CREATE INDEX mailbox_message_message ON public.mailbox_message USING btree (message_id);
 
 CREATE INDEX mailbox_pack_stale ON public.mailbox_pack USING btree (stale_at) WHERE (stale_at IS NOT NULL);
@@ -594,6 +624,8 @@ CREATE TRIGGER dkim_key_changed AFTER INSERT OR DELETE OR UPDATE ON public.dkim_
 
 CREATE TRIGGER domain_changed AFTER INSERT OR DELETE OR UPDATE ON public.domain FOR EACH ROW EXECUTE FUNCTION public.notify_domain();
 
+CREATE TRIGGER hidden_capability_changed AFTER INSERT OR DELETE ON public.hidden_capability FOR EACH ROW EXECUTE FUNCTION public.notify_directory();
+
 CREATE TRIGGER organization_changed AFTER UPDATE OF contact ON public.organization FOR EACH ROW EXECUTE FUNCTION public.notify_directory();
 
 CREATE TRIGGER secret_changed AFTER INSERT OR DELETE OR UPDATE ON public.secret FOR EACH ROW EXECUTE FUNCTION public.notify_directory();
@@ -618,6 +650,9 @@ ALTER TABLE ONLY public.domain
 
 ALTER TABLE ONLY public.domain
     ADD CONSTRAINT domain_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organization(id);
+
+ALTER TABLE ONLY public.hidden_capability
+    ADD CONSTRAINT hidden_capability_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.login_network
     ADD CONSTRAINT login_network_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(id) ON DELETE CASCADE;

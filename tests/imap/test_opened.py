@@ -135,6 +135,27 @@ async def test_move_leaves_nothing_behind(dsn: str, tmp_path: Path, reverse: boo
             assert (await one.mailbox(1, "Archive")).messages == 1
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_what_two_processes_move_at_the_same_time_goes_once(
+    dsn: str, tmp_path: Path, reverse: bool
+) -> None:
+    async with process(dsn, tmp_path) as one, process(dsn, tmp_path) as two:
+        names = ("Archive", "INBOX") if reverse else ("INBOX", "Archive")
+        source, target = [await one.mailbox(1, name) for name in names]
+        assert (target.id < source.id) is reverse
+        for number in range(3):
+            await one.deliver(1, message(number), source.id)
+        mine = await one.mailboxes.open(source.id)
+        his = await two.mailboxes.open(source.id)
+        # Neither has heard of the other when it begins: who comes second finds less.
+        moved = await asyncio.gather(
+            mine.copy([(1, 2)], target.id, move=True), his.copy([(2, 3)], target.id, move=True)
+        )
+        assert sorted(uid for copied in moved for uid in copied.sources) == [1, 2, 3]
+        assert (await one.mailbox(1, names[0])).messages == 0
+        assert (await one.mailbox(1, names[1])).messages == 3
+
+
 async def test_moves_in_both_directions_do_not_deadlock(dsn: str, tmp_path: Path) -> None:
     async with process(dsn, tmp_path) as one, process(dsn, tmp_path) as two:
         mine = await filled(one, 20)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.owner import Owner
 from tests.support.server import Server, running
 
 
@@ -14,3 +15,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield started
         assert started.stop() == 0
         assert not any("Traceback" in line for line in started.output)
+
+
+@pytest.fixture
+def owner(server: Server) -> Owner:
+    """A new account, of this test alone."""
+    return Owner.make(server)

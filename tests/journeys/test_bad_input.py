@@ -306,6 +306,19 @@ AT_IMAP = {
     ),
     "NOT 10,000 times": (b"a SEARCH " + b"NOT " * 10_000 + b"ALL\r\n", rb"a (BAD|OK) "),
     "sets of everything": (b"a FETCH " + b"1:*," * 10_000 + b"1 FLAGS\r\n", rb"a (BAD|OK|NO) "),
+    "a million ranges": (b"a FETCH " + b"1:2," * 1_000_000 + b"1 FLAGS\r\n", rb"(a|\*) BAD "),
+    "search of 100 levels": (
+        b"a SEARCH " + b"(" * 100 + b"ALL" + b")" * 100 + b"\r\n",
+        rb"a OK ",
+    ),
+    "search of 102 levels": (
+        b"a SEARCH " + b"(" * 102 + b"ALL" + b")" * 102 + b"\r\n",
+        rb"a BAD ",
+    ),
+    "list of 1,000 levels": (
+        b"a FETCH 1 " + b"(" * 1_000 + b"FLAGS" + b")" * 1_000 + b"\r\n",
+        rb"a BAD ",
+    ),
     "number too large": (b"a UID FETCH 99999999999999 FLAGS\r\n", rb"a BAD "),
     "bytes of no protocol": (bytes(range(14, 256)) * 100 + b"\r\n", rb"(\S+) (BAD|NO) "),
 }

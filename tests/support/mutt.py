@@ -33,7 +33,7 @@ set sort = mailbox-order
 """
 
 
-def configure(folder: Path, server: Server, address: str) -> Path:
+def configure(folder: Path, server: Server, address: str, password: str | None = None) -> Path:
     """Write a muttrc; what mutt has to trust is the server's certificate."""
     certificate = folder / "server.pem"
     certificate.write_text(ssl.get_server_certificate(("127.0.0.1", server.ports["imaps"])))
@@ -42,7 +42,7 @@ def configure(folder: Path, server: Server, address: str) -> Path:
         _CONFIG.format(
             address=address,
             user=address.replace("@", "%40"),
-            password=server.logins[address],
+            password=password or server.logins[address],
             imaps=server.ports["imaps"],
             submissions=server.ports["submissions"],
             certificate=certificate,
