@@ -1,25 +1,26 @@
 """An open mailbox: its state in memory, kept true by Postgres, changed only through it.
 
-A write takes the mailbox's row lock, catches up with the log, decides on the state as it then is,
-appends one event and, after the commit, applies it to the state: the row lock is the one order of
-writes for all processes.
+A write decides on the state (writing.py), appends one event under the mailbox's row lock, if nobody
+else has written meanwhile, and after the commit applies it to the state. If somebody has, it takes
+the lock first, catches up with the log and decides again: the row lock is the one order of writes
+for all processes.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import Enum
 
 from imap import following
-from imap.columns import DELETED, MAX_UID, SEEN, Entry
+from imap.columns import MAX_UID, SEEN, Entry
 from imap.mailbox import MailboxState
 from imap.view import View
+from imap.writing import Plan, Storing, plan_expunge, plan_store, removal
 from mailserver.errors import StorageUnavailable
 from mailserver.storage import arrivals, events, messages
 from mailserver.storage.arrivals import Advance
 from mailserver.storage.database import Connection, Database
-from mailserver.storage.events import Event, Kind, Row, State
+from mailserver.storage.events import Event, Kind, Row, State, Written
 from mailserver.storage.keywords import (
     KEYWORD_LIMIT,
     SYSTEM_BITS,
@@ -29,25 +30,11 @@ from mailserver.storage.keywords import (
 )
 from mailserver.storage.notifications import MAILBOX, MailboxChanges
 
-NEWEST = 2**63 - 1  # RFC 7162 §7: no modseq is greater
-
 _RETRY = 1.0  # seconds until a mailbox of idle clients is looked at again when storage was away
 
 
 class MailboxDeleted(Exception):
     """The mailbox is gone; sessions that have it selected are told BYE."""
-
-
-class TooManyKeywords(Exception):
-    """The mailbox has as many keywords as it can hold (RFC 3501 §2.3.2 leaves that to us)."""
-
-
-class Change(Enum):
-    """What STORE does with the flags it names (RFC 3501 §6.4.6)."""
-
-    ADD = "+"
-    REMOVE = "-"
-    REPLACE = ""
 
 
 @dataclass(slots=True)
@@ -85,11 +72,11 @@ class OpenMailbox:
         self._unwatch = changes.watch(state.id, self._heard)
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Connection]:
+    async def _turn(self) -> AsyncIterator[None]:
         """A write in its turn. When it fails, what was committed after all is in the log."""
         try:
-            async with self._writing, self._database.transaction() as c:
-                yield c
+            async with self._writing:
+                yield
         except BaseException:
             self._dirty = True
             raise
@@ -211,75 +198,39 @@ class OpenMailbox:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
-    async def store(
-        self,
-        ranges: Sequence[tuple[int, int]],
-        change: Change,
-        system: int,
-        words: Sequence[str] = (),
-    ) -> int:
-        """Change flags of the UIDs in `ranges`; gives the modseq, 0 when nothing changed.
-
-        `system` is a mask of system flags, `words` are keywords. Raises TooManyKeywords,
-        MailboxDeleted.
-        """
-        return (await self.store_unchanged(ranges, NEWEST, change, system, words)).modseq
-
-    async def store_unchanged(
-        self,
-        ranges: Sequence[tuple[int, int]],
-        since: int,
-        change: Change,
-        system: int,
-        words: Sequence[str] = (),
-    ) -> Stored:
-        """As `store`, of those messages only whose modseq is not greater than `since`.
-
-        RFC 7162 §3.1.3: decided for each message on the state that no one else can change now.
-        """
-        async with self._transaction() as c:
-            row = await self._lock(c)
-            keywords = extended(row.keywords, () if change is Change.REMOVE else words)
-            if len(keywords) > KEYWORD_LIMIT:
-                raise TooManyKeywords
-            mask = system | keyword_mask(keywords, words)
-            set_mask, clear_mask = _masks(change, mask)
-            columns = self.state.columns
-            spans = list(columns.slices(ranges))
-            modified: list[int] = []
-            if since < NEWEST:
-                newer = [one for span in spans for one in columns.changed_since(*span, since)]
-                modified = self._runs(newer)
-                spans = [one for span in spans for one in columns.unchanged_since(*span, since)]
-            changed = [
-                span
-                for start, end in spans
-                for span in columns.would_change(start, end, set_mask, clear_mask)
-            ]
-            new_words = keywords if len(keywords) > len(row.keywords) else None
-            if not changed:
-                return Stored(0, modified)
-            unseen = sum(columns.count_without(SEEN, *span) for span in changed)
-            total = sum(end - start for start, end in changed)
-            delta = -unseen if set_mask & SEEN else total - unseen if clear_mask & SEEN else 0
-            event = Event(
-                *(row.highest_modseq + 1, Kind.FLAGS, self._runs(changed), set_mask, clear_mask)
-            )
-            await self._write(c, event, unseen=delta, keywords=new_words)
-        self.state.keywords = keywords
-        self._written(event)
-        return Stored(event.modseq, modified)
+    async def store(self, storing: Storing) -> Stored:
+        """Change flags. Raises TooManyKeywords, MailboxDeleted."""
+        plan = await self._write(lambda: plan_store(self.state, storing))
+        return Stored(0 if plan.written is None else plan.written.event.modseq, plan.modified)
 
     async def expunge(self, ranges: Sequence[tuple[int, int]] | None = None) -> int:
         """Remove messages with \\Deleted, of `ranges` or all; gives the modseq or 0."""
-        async with self._transaction() as c:
-            row = await self._lock(c)
-            gone = self._deleted(ranges)
-            if not gone:
-                return 0
-            event = await self._remove(c, row.highest_modseq + 1, gone)
-        self._written(event)
-        return event.modseq
+        plan = await self._write(lambda: plan_expunge(self.state, ranges))
+        return 0 if plan.written is None else plan.written.event.modseq
+
+    async def _write(self, decide: Callable[[], Plan]) -> Plan:
+        """Write what `decide` says of the newest state."""
+        await self.refresh()
+        async with self._turn():
+            plan = decide()
+            if plan.written is None or not await self._at_once(plan.written):
+                async with self._database.transaction() as c:
+                    await self._lock(c)
+                    plan = decide()
+                    if plan.written is not None:
+                        await self._append(c, plan.written)
+        if plan.written is not None:
+            self._written(plan.written)
+        return plan
+
+    async def _at_once(self, written: Written) -> bool:
+        """Write if nobody else has; one round trip, and the commit with it."""
+        async with self._database.connection() as c:
+            return await self._append(c, written)
+
+    async def _append(self, c: Connection, written: Written) -> bool:
+        payloads = list(self._changes.payloads([self.state.id]))
+        return await events.write(c, self.state.id, written, payloads)
 
     async def copy(
         self, ranges: Sequence[tuple[int, int]], target_id: int, *, move: bool = False
@@ -289,9 +240,9 @@ class OpenMailbox:
         All or nothing (RFC 3501 §6.4.7, RFC 6851 §3.3). A move to this same mailbox gives new
         UIDs. Gives no UIDs when no message exists. Raises MailboxDeleted when the target is gone.
         """
-        event = None
+        removed = None
         here = target_id == self.state.id
-        async with self._transaction() as c:
+        async with self._turn(), self._database.transaction() as c:
             if move:
                 row = await self._lock_after(c, target_id)
             spans = list(self.state.columns.slices(ranges))
@@ -301,36 +252,14 @@ class OpenMailbox:
             target, copied = await self._place(c, entries, target_id)
             if move:
                 modseq = target.modseq if here else row.highest_modseq
-                event = await self._remove(c, modseq + 1, spans)
-                copied.modseq = event.modseq
-        if event is not None and not here:
-            self._written(event)
+                removed = removal(self.state, modseq + 1, spans)
+                await self._append(c, removed)
+                copied.modseq = removed.event.modseq
+        if removed is not None and not here:
+            self._written(removed)
         # Here too, if it is the target: then both events come from the log, in their order.
         self._changes.changed([target_id])
         return copied
-
-    def _deleted(self, ranges: Sequence[tuple[int, int]] | None) -> list[tuple[int, int]]:
-        columns = self.state.columns
-        marked = columns.with_flag(DELETED)
-        if ranges is None:
-            return marked
-        wanted = [index for span in columns.slices(ranges) for index in range(*span)]
-        chosen = sorted({i for span in marked for i in range(*span)}.intersection(wanted))
-        flat = events.runs(chosen)
-        return [(a, b + 1) for a, b in zip(flat[::2], flat[1::2], strict=True)]
-
-    async def _remove(self, c: Connection, modseq: int, gone: list[tuple[int, int]]) -> Event:
-        columns = self.state.columns
-        ids = [i for start, end in gone for i in columns.message_ids[start:end]]
-        event = Event(modseq, Kind.EXPUNGE, self._runs(gone))
-        await self._write(
-            c,
-            event,
-            messages=-len(ids),
-            unseen=-sum(columns.count_without(SEEN, *span) for span in gone),
-            size=-await messages.total_size(c, ids),
-        )
-        return event
 
     async def _place(
         self, c: Connection, entries: list[Entry], target_id: int
@@ -395,44 +324,7 @@ class OpenMailbox:
             raise MailboxDeleted(target_id)
         return await self._lock(c)
 
-    async def _write(
-        self,
-        c: Connection,
-        event: Event,
-        *,
-        messages: int = 0,
-        unseen: int = 0,
-        size: int = 0,
-        keywords: list[str] | None = None,
-    ) -> None:
-        await events.record(c, self.state.id, event)
-        await events.changed(
-            c,
-            self.state.id,
-            event.modseq,
-            messages=messages,
-            unseen=unseen,
-            size=size,
-            keywords=keywords,
-        )
-        for payload in self._changes.payloads([self.state.id]):
-            await arrivals.notify(c, MAILBOX, payload)
-
-    def _written(self, event: Event) -> None:
-        self.state.apply(event)
+    def _written(self, written: Written) -> None:
+        self.state.keywords = written.keywords or self.state.keywords
+        self.state.apply(written.event)
         self._wake_idlers()
-
-    def _runs(self, spans: Iterable[tuple[int, int]]) -> list[int]:
-        """Index ranges as UID runs, each as long as no other message lies between."""
-        uids = self.state.columns.uids
-        return [uid for start, end in spans for uid in (uids[start], uids[end - 1])]
-
-
-def _masks(change: Change, mask: int) -> tuple[int, int]:
-    """(set, clear) masks of a STORE."""
-    everything = (1 << (SYSTEM_BITS + KEYWORD_LIMIT)) - 1
-    if change is Change.ADD:
-        return mask, 0
-    if change is Change.REMOVE:
-        return 0, mask
-    return mask, everything & ~mask

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imap.columns import DELETED
-from imap.opened import Change
+from imap.writing import Change, Storing
 from mailserver import indexing
 from mailserver.indexing import Indexer
 from mailserver.metrics import SEARCH_INDEXED, SEARCH_LAG, SEARCH_WAITING
@@ -69,7 +69,7 @@ async def test_what_is_expunged_before_it_is_indexed_waits_no_more(
         indexer = Indexer(one.database, one.blobs, LIMIT)
         await one.deliver(1, word(1))
         mine = await one.mailboxes.open((await one.mailbox(1)).id)
-        await mine.store([(1, 2**32 - 1)], Change.ADD, DELETED)
+        await mine.store(Storing([(1, 2**32 - 1)], Change.ADD, DELETED))
         await mine.expunge()
         await fold_one(one.database)
         assert await indexer.index_all() == 0
@@ -86,7 +86,7 @@ async def test_words_go_with_the_row_of_their_message(dsn: str, tmp_path: Path) 
         await indexer.index_all()
         mine = await one.mailboxes.open((await one.mailbox(1)).id)
         await mine.copy([(3, 3)], (await one.mailbox(1, "Archive")).id)
-        await mine.store([(2, 3)], Change.ADD, DELETED)
+        await mine.store(Storing([(2, 3)], Change.ADD, DELETED))
         await mine.expunge()
         await fold_one(one.database)
         await indexer.index_all()  # the copy

@@ -17,7 +17,6 @@ from imap.contents import Wanted
 from imap.fetch_rows import FetchRows, escaped
 from imap.message_cache import Batch, RowByRow
 from imap.named import Span, changed_since, chunks, named, paged, size
-from imap.opened import Change
 from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.fetch import BodyItem, Fetch, FetchAttribute
@@ -29,6 +28,7 @@ from imap.rendering import flag_texts
 from imap.sections import Range, clip, finish, is_cached, is_made, wanted_range
 from imap.session import Answer, Disconnected, Session
 from imap.updates import flags_in_use
+from imap.writing import Change, Storing
 from mailserver import metrics
 from mailserver.errors import StorageUnavailable
 from mailserver.mail.parts import PartTable
@@ -320,12 +320,12 @@ class _Fetching:
         places = picked.unseen() if self._items.sets_seen else []
         if places:
             ranges = runs([picked.uids[place] for place in places])
-            modseq = await self._selected.opened.store(ranges, Change.ADD, SEEN)
-            self._selected.view.told(modseq)
+            stored = await self._selected.opened.store(Storing(ranges, Change.ADD, SEEN))
+            self._selected.view.told(stored.modseq)
             for place in places:
                 picked.marks[place] |= SEEN
-                if modseq and picked.modseqs:
-                    picked.modseqs[place] = modseq
+                if stored.modseq and picked.modseqs:
+                    picked.modseqs[place] = stored.modseq
         return places
 
     # ── large messages ───────────────────────────────────────────────────────────────────────

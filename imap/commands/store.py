@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from imap.commands.fetch import MODSEQ_ITEMS, Items, respond
 from imap.flag_masks import divided
 from imap.named import Span, expunged, named, size, uid_ranges
-from imap.opened import NEWEST, Change, TooManyKeywords
 from imap.protocol import flags, responses
 from imap.protocol.fetch import FetchAttribute
 from imap.protocol.modseq import modified_code
@@ -13,6 +12,7 @@ from imap.protocol.sequence import runs
 from imap.protocol.store import Store, StoreMode
 from imap.session import Answer, Session
 from imap.view import View
+from imap.writing import NEWEST, Change, Storing, TooManyKeywords
 
 _CHANGES = {
     StoreMode.ADD: Change.ADD,
@@ -41,8 +41,8 @@ async def store(session: Session, command: Store) -> Answer:
     change = _CHANGES[command.mode]
     since = NEWEST if command.unchanged_since is None else command.unchanged_since
     try:
-        stored = await selected.opened.store_unchanged(
-            uid_ranges(view, spans), since, change, system, words
+        stored = await selected.opened.store(
+            Storing(uid_ranges(view, spans), change, system, words, since)
         )
     except TooManyKeywords:
         return Answer.no("The mailbox can hold no more keywords", responses.LIMIT)

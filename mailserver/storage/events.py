@@ -7,7 +7,7 @@ Applying an event that the rows have already is harmless, so a reader never need
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import cast
 
@@ -35,6 +35,16 @@ class Event:
     def ranges(self) -> Iterator[tuple[int, int]]:
         """(first, last) of each run, both inclusive."""
         return zip(self.runs[::2], self.runs[1::2], strict=True)
+
+
+@dataclass(slots=True)
+class Written:
+    """What one write does to a mailbox: its event, and what that adds to the row."""
+
+    event: Event
+    unseen: int = 0  # to add
+    gone: list[int] = field(default_factory=list)  # ids of messages that leave
+    keywords: list[str] | None = None  # the table that replaces the present one
 
 
 @dataclass(slots=True)
@@ -71,6 +81,32 @@ _EXPUNGED = """
 SELECT modseq, kind, runs FROM mailbox_event
 WHERE mailbox_id = $1 AND modseq > $2 AND (kind = 'e' OR modseq = $2 + 1)
 ORDER BY modseq
+"""
+
+
+_WRITE = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM mailbox WHERE id = $1 AND highest_modseq = $2 FOR UPDATE
+), recorded AS (
+    INSERT INTO mailbox_event (mailbox_id, modseq, kind, runs, set_mask, clear_mask)
+    SELECT id, $3, $4, $5, $6, $7 FROM locked
+), unfolded AS (
+    INSERT INTO mailbox_unfolded (mailbox_id) SELECT id FROM locked ON CONFLICT DO NOTHING
+), changed AS (
+    UPDATE mailbox m SET
+        highest_modseq = $3,
+        messages = m.messages - cardinality($9::bigint[]),
+        unseen = m.unseen + $8,
+        bytes = m.bytes - (
+            SELECT coalesce(sum(x.size), 0) FROM unnest($9::bigint[]) AS g (id)
+            JOIN message x ON x.id = g.id
+        ),
+        keywords = coalesce($10, m.keywords)
+    FROM locked WHERE m.id = locked.id
+    RETURNING m.id
+)
+SELECT id, (SELECT count(pg_notify('mailbox', payload)) FROM unnest($11::text[]) AS t (payload))
+FROM changed
 """
 
 
@@ -154,30 +190,20 @@ async def record(c: Connection, mailbox_id: int, event: Event) -> None:
     )
 
 
-async def changed(
-    c: Connection,
-    mailbox_id: int,
-    modseq: int,
-    *,
-    messages: int = 0,
-    unseen: int = 0,
-    size: int = 0,
-    keywords: list[str] | None = None,
-) -> None:
-    """Move the mailbox to `modseq` after an event that waits to be folded; add to its counters."""
-    await c.execute(
-        "UPDATE mailbox SET highest_modseq = $2, messages = messages + $3, unseen = unseen + $4,"
-        " bytes = bytes + $5, keywords = coalesce($6, keywords) WHERE id = $1",
-        mailbox_id,
-        modseq,
-        messages,
-        unseen,
-        size,
-        keywords,
+async def write(c: Connection, mailbox_id: int, written: Written, payloads: Sequence[str]) -> bool:
+    """Write to a mailbox, in one statement; False if its newest modseq is not the one before.
+
+    Takes the mailbox's row lock. `payloads` are told to other processes at the commit. Outside of
+    a transaction it is one: durable when this returns True.
+    """
+    event = written.event
+    row = await c.fetchrow(
+        _WRITE,
+        *(mailbox_id, event.modseq - 1, event.modseq, event.kind.value, list(event.runs)),
+        *(event.set_mask, event.clear_mask, written.unseen, written.gone, written.keywords),
+        list(payloads),
     )
-    await c.execute(
-        "INSERT INTO mailbox_unfolded (mailbox_id) VALUES ($1) ON CONFLICT DO NOTHING", mailbox_id
-    )
+    return row is not None
 
 
 async def insert(c: Connection, mailbox_id: int, entries: Sequence[Row]) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from imap import snapshot
 from imap.columns import DELETED, FLAGGED, SEEN, Columns
 from imap.message_cache import Batch, MessageCache, RowByRow
-from imap.opened import Change, OpenMailbox
+from imap.opened import OpenMailbox
 from imap.session import Services
+from imap.writing import Change, Storing
 from mailserver.housekeeping import sweep
 from mailserver.storage import folding, mailboxes, packs
 from mailserver.storage.messages import Column
@@ -59,11 +60,11 @@ async def filled(one: Process) -> OpenMailbox:
 async def test_a_cold_process_begins_with_the_snapshot(dsn: str, tmp_path: Path) -> None:
     async with process(dsn, tmp_path) as one:
         mine = await filled(one)
-        await mine.store([(1, 700)], Change.ADD, SEEN, ("Work",))
-        await mine.store([(5, 6)], Change.ADD, DELETED)
+        await mine.store(Storing([(1, 700)], Change.ADD, SEEN, ("Work",)))
+        await mine.store(Storing([(5, 6)], Change.ADD, DELETED))
         await mine.expunge()
         assert await folding.fold_one(one.database)
-        await mine.store([(9, 9)], Change.REPLACE, FLAGGED)
+        await mine.store(Storing([(9, 9)], Change.REPLACE, FLAGGED))
         await one.deliver(1, message(9_999))
         await mine.refresh()
         # The rows are hidden from the next process: all it can have comes from the snapshot.
@@ -74,7 +75,7 @@ async def test_a_cold_process_begins_with_the_snapshot(dsn: str, tmp_path: Path)
             assert rows(his.state.columns) == rows(mine.state.columns)
             assert (his.state.modseq, his.state.uid_next) == (mine.state.modseq, MANY + 2)
             assert his.state.keywords == ["Work"]
-            await his.store([(10, 10)], Change.ADD, FLAGGED)
+            await his.store(Storing([(10, 10)], Change.ADD, FLAGGED))
             await asyncio.sleep(0.1)
             await mine.refresh()
             assert rows(his.state.columns) == rows(mine.state.columns)
@@ -87,7 +88,7 @@ async def test_a_snapshot_that_the_log_does_not_reach_is_passed_by(
     async with process(dsn, tmp_path) as one:
         mine = await filled(one)
         for uid in range(1, 10):
-            await mine.store([(uid, uid)], Change.ADD, SEEN)
+            await mine.store(Storing([(uid, uid)], Change.ADD, SEEN))
         assert await folding.fold_one(one.database)
         async with process(dsn, tmp_path) as two:
             his = await two.mailboxes.open(mine.state.id)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from imap.columns import DELETED, FLAGGED, SEEN
-from imap.opened import Change, MailboxDeleted, OpenMailbox, TooManyKeywords
+from imap.opened import MailboxDeleted, OpenMailbox
+from imap.writing import Change, Storing, TooManyKeywords
 from mailserver.storage import mailboxes
 from mailserver.storage.folding import fold_one
 from tests.support.store import Process, message, process
@@ -32,11 +33,11 @@ async def test_two_processes_see_each_others_changes(dsn: str, tmp_path: Path) -
         view = await his.enter(read_only=False)
         heard = asyncio.Event()
         his.idle(view, heard.set)
-        await mine.store([(2, 3)], Change.ADD, SEEN, ("Work",))
+        await mine.store(Storing([(2, 3)], Change.ADD, SEEN, ("Work",)))
         await asyncio.wait_for(heard.wait(), 2)
         assert view.sync(expunge=True).flags == [2, 3]
         assert flags(his) == [0, SEEN | 1 << 5, SEEN | 1 << 5, 0, 0]
-        await his.store([(3, 3)], Change.ADD, DELETED)
+        await his.store(Storing([(3, 3)], Change.ADD, DELETED))
         await his.expunge()
         await asyncio.sleep(0.1)
         await mine.refresh()
@@ -51,17 +52,17 @@ async def test_a_cold_process_loads_what_a_warm_one_holds(
 ) -> None:
     async with process(dsn, tmp_path) as one:
         mine = await filled(one, 10)
-        await mine.store([(1, 6)], Change.ADD, SEEN, ("A", "B"))
-        await mine.store([(2, 3)], Change.REPLACE, FLAGGED, ("B",))
-        await mine.store([(5, 7)], Change.ADD, DELETED)
-        await mine.store([(6, 6)], Change.REMOVE, DELETED, ("A",))
+        await mine.store(Storing([(1, 6)], Change.ADD, SEEN, ("A", "B")))
+        await mine.store(Storing([(2, 3)], Change.REPLACE, FLAGGED, ("B",)))
+        await mine.store(Storing([(5, 7)], Change.ADD, DELETED))
+        await mine.store(Storing([(6, 6)], Change.REMOVE, DELETED, ("A",)))
         await mine.expunge()
         await one.deliver(1, message(99))
         await mine.refresh()
         if folds:
             assert await fold_one(one.database)
             assert not await fold_one(one.database)
-            await mine.store([(1, 1)], Change.ADD, FLAGGED)
+            await mine.store(Storing([(1, 1)], Change.ADD, FLAGGED))
         async with process(dsn, tmp_path) as two:
             his = await two.mailboxes.open(mine.state.id)
             await his.refresh()
@@ -77,13 +78,13 @@ async def test_concurrent_stores_lose_nothing(dsn: str, tmp_path: Path) -> None:
         mine = await filled(one, 3)
         his = await two.mailboxes.open(mine.state.id)
         await asyncio.gather(
-            *(mine.store(ALL, Change.ADD, 0, (f"m{n}",)) for n in range(15)),
-            *(his.store(ALL, Change.ADD, 0, (f"h{n}",)) for n in range(15)),
+            *(mine.store(Storing(ALL, Change.ADD, 0, (f"m{n}",))) for n in range(15)),
+            *(his.store(Storing(ALL, Change.ADD, 0, (f"h{n}",))) for n in range(15)),
             *(one.deliver(1, message(n)) for n in range(10)),
         )
-        await mine.store(ALL, Change.ADD, SEEN)
-        await his.store(ALL, Change.ADD, FLAGGED)
-        await mine.store(ALL, Change.REMOVE, FLAGGED)
+        await mine.store(Storing(ALL, Change.ADD, SEEN))
+        await his.store(Storing(ALL, Change.ADD, FLAGGED))
+        await mine.store(Storing(ALL, Change.REMOVE, FLAGGED))
         await asyncio.sleep(0.1)
         await his.refresh()
         assert flags(mine) == flags(his)
@@ -96,17 +97,17 @@ async def test_concurrent_stores_lose_nothing(dsn: str, tmp_path: Path) -> None:
 async def test_store_without_effect_takes_no_modseq(dsn: str, tmp_path: Path) -> None:
     async with process(dsn, tmp_path) as one:
         mine = await filled(one, 2)
-        assert await mine.store(ALL, Change.ADD, SEEN) > 0
-        assert await mine.store(ALL, Change.ADD, SEEN) == 0
-        assert await mine.store(ALL, Change.REMOVE, 0, ("never-seen",)) == 0
+        assert (await mine.store(Storing(ALL, Change.ADD, SEEN))).modseq > 0
+        assert (await mine.store(Storing(ALL, Change.ADD, SEEN))).modseq == 0
+        assert (await mine.store(Storing(ALL, Change.REMOVE, 0, ("never-seen",)))).modseq == 0
 
 
 async def test_copy_shares_the_message_and_keeps_flags(dsn: str, tmp_path: Path) -> None:
     async with process(dsn, tmp_path) as one:
         mine = await filled(one, 3)
         archive = await one.mailbox(1, "Archive")
-        await mine.store([(1, 2)], Change.ADD, SEEN, ("Other", "Work"))
-        await mine.store([(2, 2)], Change.REMOVE, 0, ("Other",))
+        await mine.store(Storing([(1, 2)], Change.ADD, SEEN, ("Other", "Work")))
+        await mine.store(Storing([(2, 2)], Change.REMOVE, 0, ("Other",)))
         copied = await mine.copy([(2, 3)], archive.id)
         assert (copied.sources, copied.targets) == ([2, 3], [1, 2])
         assert copied.uid_validity == archive.uid_validity
@@ -174,10 +175,10 @@ async def test_moves_in_both_directions_do_not_deadlock(dsn: str, tmp_path: Path
 async def test_a_mailbox_holds_58_keywords_and_refuses_more(dsn: str, tmp_path: Path) -> None:
     async with process(dsn, tmp_path) as one:
         mine = await filled(one, 1)
-        await mine.store(ALL, Change.ADD, 0, [f"k{n}" for n in range(58)])
+        await mine.store(Storing(ALL, Change.ADD, 0, [f"k{n}" for n in range(58)]))
         with pytest.raises(TooManyKeywords):
-            await mine.store(ALL, Change.ADD, 0, ("one-more",))
-        await mine.store(ALL, Change.REMOVE, 0, ("not-there",))
+            await mine.store(Storing(ALL, Change.ADD, 0, ("one-more",)))
+        await mine.store(Storing(ALL, Change.REMOVE, 0, ("not-there",)))
         assert flags(mine) == [((1 << 58) - 1) << 5]
 
 
@@ -193,7 +194,7 @@ async def test_a_deleted_mailbox_is_noticed_by_other_processes(dsn: str, tmp_pat
         with pytest.raises(MailboxDeleted):
             await mine.refresh()
         with pytest.raises(MailboxDeleted):
-            await mine.store(ALL, Change.ADD, SEEN)
+            await mine.store(Storing(ALL, Change.ADD, SEEN))
 
 
 async def test_recent_belongs_to_the_first_session_told(dsn: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from imap.columns import DELETED
-from imap.opened import Change
+from imap.writing import Change, Storing
 from mailserver.ingest import Arrival, Outbound
 from mailserver.storage.folding import fold_one
 from mailserver.storage.retention import sweep_messages, sweep_queue
@@ -19,7 +19,7 @@ async def test_an_expunged_message_goes_with_its_bytes(dsn: str, tmp_path: Path)
         await one.deliver(1, message(1))
         await one.deliver(1, message(2, INLINE_LIMIT * 2))
         mine = await one.mailboxes.open((await one.mailbox(1)).id)
-        await mine.store(ALL, Change.ADD, DELETED)
+        await mine.store(Storing(ALL, Change.ADD, DELETED))
         await mine.expunge()
         assert (await sweep_messages(one.database, LATER)).messages == 0
         await fold_one(one.database)
