@@ -23,6 +23,13 @@ _ALWAYS = (
     "LIST-EXTENDED",  # RFC 5258
     "LIST-STATUS",  # RFC 5819
     "MOVE",  # RFC 6851
+    "QUOTA",  # RFC 2087, RFC 9208
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
+    "QUOTASET",
+    "ACL",  # RFC 4314
+    "RIGHTS=kxte",
+    "LIST-MYRIGHTS",  # RFC 8440
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from imap.commands import (
+    acl,
     append,
     authentication,
     copy,
@@ -15,6 +16,7 @@ from imap.commands import (
     fetch,
     listing,
     mailbox,
+    quota,
     search,
     select,
     session,
@@ -22,7 +24,9 @@ from imap.commands import (
 )
 from imap.commands import status as status_
 from imap.opened import MailboxDeleted
+from imap.place import no_permission
 from imap.protocol import responses
+from imap.protocol.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
 from imap.protocol.append import Append
 from imap.protocol.command import Command, Request
 from imap.protocol.copy import Copy, Move
@@ -30,6 +34,7 @@ from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.quota import GetQuota, GetQuotaRoot, SetQuota
 from imap.protocol.responses import Condition
 from imap.protocol.search import Search
 from imap.protocol.select import Check, Close, Expunge, Select, Unselect
@@ -93,6 +98,14 @@ TABLE: dict[type[Command], Rule] = {
     Lsub: Rule(_LOGGED_IN, listing.lsub),
     Status: Rule(_LOGGED_IN, status_.status),
     Append: Rule(_LOGGED_IN, talks=append.append),
+    SetAcl: Rule(_LOGGED_IN, acl.setacl),
+    DeleteAcl: Rule(_LOGGED_IN, acl.deleteacl),
+    GetAcl: Rule(_LOGGED_IN, acl.getacl),
+    ListRights: Rule(_LOGGED_IN, acl.listrights),
+    MyRights: Rule(_LOGGED_IN, acl.myrights),
+    GetQuota: Rule(_LOGGED_IN, quota.getquota),
+    GetQuotaRoot: Rule(_LOGGED_IN, quota.getquotaroot),
+    SetQuota: Rule(_LOGGED_IN, quota.setquota),
     Idle: Rule(_LOGGED_IN),  # no coroutine runs while a client idles: the conversation does it
     Check: Rule(_SELECTED, select.check),
     Close: Rule(_SELECTED, select.close),
@@ -107,6 +120,14 @@ TABLE: dict[type[Command], Rule] = {
 
 VERBS = {command: command.__name__.upper() for command in TABLE}
 _BY_NUMBER = (Fetch, Search, Store)
+# RFC 4314 §4: what a command on the selected mailbox takes; those that are not here take `r`.
+_RIGHTS: dict[type[Command], str] = {
+    Check: "",
+    Close: "",
+    Unselect: "",
+    Expunge: "re",
+    Move: "rte",
+}
 
 
 def refused_in_state(session: Session, command: Command) -> Answer | None:
@@ -152,6 +173,8 @@ def count(verb: str, answer: Answer) -> None:
 async def _carried_out(session: Session, command: Command, channel: Channel) -> Answer:
     rule = TABLE[type(command)]
     try:
+        if refusal := await _denied(session, command):
+            return refusal
         if rule.talks is not None:
             return await rule.talks(session, command, channel)
         assert rule.handler is not None
@@ -173,10 +196,24 @@ async def _carried_out(session: Session, command: Command, channel: Channel) -> 
         return Answer.no("Internal error, it was logged", responses.SERVERBUG)
 
 
+async def _denied(session: Session, command: Command) -> Answer | None:
+    """The answer to a command on the selected mailbox that the user has no right to (any more)."""
+    selected = session.selected
+    if selected is None:
+        return None
+    if selected.access.stale:
+        await selected.access.refresh()
+    if TABLE[type(command)].states is not _SELECTED:
+        return None
+    if selected.access.may(_RIGHTS.get(type(command), "r")):
+        return None
+    return no_permission()
+
+
 async def tell(session: Session, command: Command) -> None:
     """Write what changed in the selected mailbox (RFC 3501 §7: a server may at any command)."""
     selected = session.selected
-    if selected is None:
+    if selected is None or not selected.access.readable:
         return
     try:
         await selected.opened.refresh()

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from imap.flag_masks import divided
+from imap.flag_rights import permitted_mask
+from imap.place import Found, look_up, missing
 from imap.protocol import flags, responses
 from imap.protocol.append import Append, AppendMessage
 from imap.protocol.events import Streamed
+from imap.room import refused_for_room
 from imap.session import Answer, Channel, Session
 from mailserver.errors import MailError
 from mailserver.ingest import Arrival, Placement
 from mailserver.objects import MessageBuffer
-from mailserver.storage import mailboxes
 
 
 async def append(session: Session, command: Append, channel: Channel) -> Answer:
@@ -25,14 +27,13 @@ async def append(session: Session, command: Append, channel: Channel) -> Answer:
     if refusal is not None:
         return refusal
     size = message.content.size if isinstance(message.content, Streamed) else 0
-    account = session.user()
-    async with session.node.database.connection() as c:
-        row = await mailboxes.find(c, account.id, command.mailbox)
-    if row is None:
-        # RFC 3501 §6.3.11: the mailbox is never made by APPEND; the client may make it.
-        return Answer.no("No such mailbox", responses.TRYCREATE)
-    if not await session.node.ingest.has_room(account, size):
-        return Answer.no("Not enough room", responses.OVERQUOTA)
+    target = await look_up(session, command.mailbox)
+    if target is None:
+        return missing()
+    if not target.grants("i"):
+        return target.refused_as_target()
+    if full := await refused_for_room(session, target.place.owner, size):
+        return full
     with session.node.ingest.buffer() as buffer:
         nul = _Nul(buffer.write)
         completed = await channel.receive(nul.write)
@@ -41,7 +42,7 @@ async def append(session: Session, command: Append, channel: Channel) -> Answer:
         if nul.seen:
             # RFC 3501 §9: CHAR8 = %x01-ff; RFC 3516 is not offered.
             return Answer.bad("A message cannot hold NUL")
-        return await _store(session, row.id, message, buffer)
+        return await _store(session, target, message, buffer)
 
 
 def _refuse(command: Append) -> Answer | None:
@@ -67,19 +68,21 @@ def _internal_date(message: AppendMessage) -> datetime | None:
 
 
 async def _store(
-    session: Session, mailbox_id: int, message: AppendMessage, buffer: MessageBuffer
+    session: Session, target: Found, message: AppendMessage, buffer: MessageBuffer
 ) -> Answer:
-    account = session.user()
+    assert target.mailbox is not None
+    owner = target.place.owner
     # RFC 3501 §2.3.2: \Recent and system flags that nobody knows are not the client's to set.
     mask, keywords = divided(filter(flags.is_settable, message.flags))
     placement = Placement(
-        account.id,
-        account.organization_id,
-        mailbox_id,
+        owner.id,
+        owner.organization_id,
+        target.mailbox.id,
         prefix=b"",
         internal_date=message.internal_date or datetime.now(UTC),
-        flags=mask,
-        keywords=tuple(keywords),
+        # RFC 4314 §4: flags that the user may not set are left out.
+        flags=mask & permitted_mask(target.rights),
+        keywords=tuple(keywords) if "w" in target.rights else (),
     )
     try:
         receipt = await session.node.ingest.accept(Arrival(buffer.content(), [placement]))

@@ -45,7 +45,9 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     spans = named(selected.view, command.sequence, by_uid=command.by_uid)
     if spans is None:
         return Answer.bad("No such message sequence number")
-    items = Items.of(command, read_only=selected.view.read_only)
+    # RFC 4314 §4: without `s` nothing becomes \Seen.
+    untouched = selected.view.read_only or not selected.access.may("s")
+    items = Items.of(command, read_only=untouched)
     if await respond(session, spans, items):
         return Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
     return Answer.ok("FETCH completed")

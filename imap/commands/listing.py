@@ -7,8 +7,10 @@ DELETE leaves behind (RFC 3501 §6.3.4). What is listed is decided by pure funct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from imap.commands.deleted import deleted_figures
 from imap.commands.status import status_line
 from imap.protocol import responses
+from imap.protocol.acl import encode_myrights
 from imap.protocol.list_pattern import ListPattern
 from imap.protocol.listing import (
     List,
@@ -21,6 +23,8 @@ from imap.protocol.listing import (
 )
 from imap.protocol.mailbox_name import ancestors
 from imap.session import Answer, Session
+from imap.shared import Visible, visible
+from mailserver.mail.rights import write_rights
 from mailserver.storage import mailboxes
 from mailserver.storage.mailboxes import Mailbox
 
@@ -46,16 +50,28 @@ async def list_(session: Session, command: List) -> Answer:
     patterns = _patterns(command.reference, command.patterns)
     if patterns is None:
         return Answer.no("Too much to look for", responses.LIMIT)
-    rows, subscribed = await _names(session)
-    for listed in select(rows, subscribed, patterns, command):
+    known, subscribed = await _names(session)
+    for listed in select(known.rows, subscribed, patterns, command):
         line = encode_list(
             listed.name, listed.attributes, child_info=listed.child_info, utf8=session.utf8
         )
-        if command.status is not None and listed.mailbox is not None:
-            # RFC 5819 §2: no STATUS for what cannot be selected.
-            line += status_line(session, listed.mailbox, command.status)
+        if listed.mailbox is not None:
+            line += await _about(session, listed.mailbox, known, command)
         await session.write(line)
     return Answer.ok("LIST completed")
+
+
+async def _about(session: Session, row: Mailbox, known: Visible, command: List) -> bytes:
+    """What RETURN asks for of a mailbox beside its LIST response."""
+    held = known.rights(row)
+    told = b""
+    if command.status is not None and "r" in held:
+        # RFC 5819 §2: no STATUS for what cannot be selected.
+        deleted = await deleted_figures(session, row.id, command.status)
+        told += status_line(session, row, command.status, deleted)
+    if ListReturn.MYRIGHTS in command.returns:
+        told += encode_myrights(row.name, write_rights(held), utf8=session.utf8)
+    return told
 
 
 async def lsub(session: Session, command: Lsub) -> Answer:
@@ -82,11 +98,11 @@ def _patterns(reference: str, patterns: Sequence[str]) -> list[ListPattern] | No
     return [ListPattern(reference, pattern) for pattern in distinct]
 
 
-async def _names(session: Session) -> tuple[list[Mailbox], set[str]]:
+async def _names(session: Session) -> tuple[Visible, set[str]]:
     async with session.node.database.connection() as c:
-        rows = await mailboxes.listing(c, session.user().id)
+        known = await visible(c, session)
         subscribed = await mailboxes.subscriptions(c, session.user().id)
-    return rows, set(subscribed)
+    return known, set(subscribed)
 
 
 def select(

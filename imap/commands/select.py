@@ -1,32 +1,39 @@
 """SELECT and EXAMINE, and the commands that leave a mailbox (RFC 3501 §6.3.1, §6.4; RFC 3691)."""
 
+from imap.access import Access
 from imap.columns import SEEN, Columns
 from imap.opened import MailboxDeleted
+from imap.place import look_up, missing
 from imap.protocol import responses
 from imap.protocol.responses import Condition
 from imap.protocol.select import Check, Close, Select, Unselect
 from imap.session import Answer, Selected, Session
 from imap.updates import flags_in_use
-from mailserver.storage import mailboxes
+from mailserver.mail.rights import may_change
 
 
 async def select(session: Session, command: Select) -> Answer:
     """RFC 3501 §6.3.1, §6.3.2"""
     # RFC 3501 §6.3.1: a failed SELECT leaves no mailbox selected.
     await session.unselect()
-    async with session.node.database.connection() as c:
-        row = await mailboxes.find(c, session.user().id, command.mailbox)
-    if row is None:
-        return Answer.no("No such mailbox", responses.NONEXISTENT)
+    found = await look_up(session, command.mailbox)
+    if found is None:
+        return missing()
+    row = found.mailbox
+    if row is None or not found.grants("r"):
+        return found.refused()
+    read_only = command.read_only or not may_change(found.rights)
     try:
         opened = await session.services.mailboxes.open(row.id)
-        view = await opened.enter(read_only=command.read_only)
+        view = await opened.enter(read_only=read_only)
     except MailboxDeleted:
-        return Answer.no("No such mailbox", responses.NONEXISTENT)
-    session.selected = Selected(command.mailbox, opened, view)
+        return missing()
+    access = Access(session.node, row, session.user().id, found.rights)
+    session.selected = Selected(command.mailbox, opened, view, access)
     await session.write(_describe(session.selected))
-    if command.read_only:
-        return Answer.ok("EXAMINE completed", responses.READ_ONLY)
+    if read_only:
+        verb = "EXAMINE" if command.read_only else "SELECT"
+        return Answer.ok(f"{verb} completed", responses.READ_ONLY)
     return Answer.ok("SELECT completed", responses.READ_WRITE)
 
 
@@ -66,7 +73,8 @@ async def check(_session: Session, _command: Check) -> Answer:
 async def close(session: Session, _command: Close) -> Answer:
     """RFC 3501 §6.4.2: removes what has \\Deleted, and tells nothing of it."""
     selected = session.mailbox()
-    if not selected.view.read_only:
+    # RFC 4314 §4: without `e` nothing is removed, and CLOSE succeeds.
+    if not selected.view.read_only and selected.access.may("e"):
         await selected.opened.expunge()
     await session.unselect()
     return Answer.ok("CLOSE completed")

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from imap.commands.fetch import Items, respond
 from imap.flag_masks import divided
+from imap.flag_rights import steps
 from imap.named import expunged, named, size, uid_ranges
 from imap.opened import Change, TooManyKeywords
+from imap.place import no_permission
 from imap.protocol import flags, responses
 from imap.protocol.fetch import FetchAttribute
 from imap.protocol.store import Store, StoreMode
@@ -35,13 +37,17 @@ async def store(session: Session, command: Store) -> Answer:
         # RFC 2180 §4.2.2: nothing is left that could be changed.
         return Answer.no("The messages were expunged", responses.EXPUNGEISSUED)
     system, words = divided(command.flags)
-    change = _CHANGES[command.mode]
+    known = selected.opened.state.keywords
+    changes = steps(selected.access.rights, _CHANGES[command.mode], system, words, known)
+    if not changes:
+        return no_permission()
     try:
-        modseq = await selected.opened.store(uid_ranges(view, spans), change, system, words)
+        for step in changes:
+            modseq = await selected.opened.store(uid_ranges(view, spans), *step)
+            # RFC 3501 §6.4.6: .SILENT, the client assumes that what it wanted is so.
+            view.told(modseq)
     except TooManyKeywords:
         return Answer.no("The mailbox can hold no more keywords", responses.LIMIT)
-    # RFC 3501 §6.4.6: .SILENT, the client assumes that what it wanted is so.
-    view.told(modseq)
     if not command.silent:
         uid = [FetchAttribute.UID] if command.by_uid else []
         await respond(session, spans, Items(uid, flags=True))

@@ -6,6 +6,18 @@ Any frame gives a `Request` or raises ParseError, which carries the tag if there
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imap.protocol.acl import (
+    DeleteAcl,
+    GetAcl,
+    ListRights,
+    MyRights,
+    SetAcl,
+    parse_deleteacl,
+    parse_getacl,
+    parse_listrights,
+    parse_myrights,
+    parse_setacl,
+)
 from imap.protocol.append import Append, parse_append
 from imap.protocol.copy import Copy, Move, parse_copy, parse_move
 from imap.protocol.errors import ParseError
@@ -23,6 +35,14 @@ from imap.protocol.mailbox import (
     parse_rename,
     parse_subscribe,
     parse_unsubscribe,
+)
+from imap.protocol.quota import (
+    GetQuota,
+    GetQuotaRoot,
+    SetQuota,
+    parse_getquota,
+    parse_getquotaroot,
+    parse_setquota,
 )
 from imap.protocol.search import Search, parse_search
 from imap.protocol.select import (
@@ -64,21 +84,29 @@ Command = (
     | Copy
     | Create
     | Delete
+    | DeleteAcl
     | Enable
     | Expunge
     | Fetch
+    | GetAcl
+    | GetQuota
+    | GetQuotaRoot
     | Id
     | Idle
     | List
+    | ListRights
     | Login
     | Logout
     | Lsub
     | Move
+    | MyRights
     | Namespace
     | Noop
     | Rename
     | Search
     | Select
+    | SetAcl
+    | SetQuota
     | StartTls
     | Status
     | Store
@@ -113,14 +141,22 @@ _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"AUTHENTICATE": parse_authenticate,
     b"CREATE": parse_create,
     b"DELETE": parse_delete,
+    b"DELETEACL": parse_deleteacl,
     b"ENABLE": parse_enable,
     b"EXAMINE": parse_examine,
+    b"GETACL": parse_getacl,
+    b"GETQUOTA": parse_getquota,
+    b"GETQUOTAROOT": parse_getquotaroot,
     b"ID": parse_id,
     b"LIST": parse_list,
+    b"LISTRIGHTS": parse_listrights,
     b"LOGIN": parse_login,
     b"LSUB": parse_lsub,
+    b"MYRIGHTS": parse_myrights,
     b"RENAME": parse_rename,
     b"SELECT": parse_select,
+    b"SETACL": parse_setacl,
+    b"SETQUOTA": parse_setquota,
     b"STATUS": parse_status,
     b"SUBSCRIBE": parse_subscribe,
     b"UNSUBSCRIBE": parse_unsubscribe,

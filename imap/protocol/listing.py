@@ -33,6 +33,7 @@ class ListReturn(enum.Flag):
     SUBSCRIBED = enum.auto()
     CHILDREN = enum.auto()
     SPECIAL_USE = enum.auto()
+    MYRIGHTS = enum.auto()  # RFC 8440
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ _RETURNS = {
     b"SUBSCRIBED": ListReturn.SUBSCRIBED,
     b"CHILDREN": ListReturn.CHILDREN,
     b"SPECIAL-USE": ListReturn.SPECIAL_USE,
+    b"MYRIGHTS": ListReturn.MYRIGHTS,
 }
 
 

@@ -16,6 +16,8 @@ class StatusItem(enum.Enum):
     UIDNEXT = b"UIDNEXT"
     UIDVALIDITY = b"UIDVALIDITY"
     UNSEEN = b"UNSEEN"
+    DELETED = b"DELETED"  # RFC 9208 §4.1.4
+    DELETED_STORAGE = b"DELETED-STORAGE"
 
 
 @dataclass(slots=True)

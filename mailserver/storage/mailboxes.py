@@ -18,6 +18,12 @@ DEFAULTS = (
     ("Archive", "\\Archive"),
 )
 
+# Tables of what a mailbox has, which goes with it.
+_OF_A_MAILBOX = (
+    *("mailbox_message", "mailbox_event", "mailbox_unfolded"),
+    *("mailbox_right", "annotation"),
+)
+
 
 @dataclass(slots=True)
 class Mailbox:
@@ -34,17 +40,20 @@ class Mailbox:
     unseen: int
     recent: int
     bytes: int
+    has_list: bool = False  # an access control list; without one it is its owner's alone
 
 
-_COLUMNS = """
+COLUMNS = """
     m.id, m.account_id, m.name, m.special_use, m.uid_validity, m.uid_next, m.highest_modseq,
     m.messages, m.unseen, m.bytes,
     (SELECT count(*) FROM mailbox_message x
-      WHERE x.mailbox_id = m.id AND x.uid >= m.first_recent_uid) AS recent
+      WHERE x.mailbox_id = m.id AND x.uid >= m.first_recent_uid) AS recent,
+    EXISTS (SELECT FROM mailbox_right r WHERE r.mailbox_id = m.id) AS has_list
 """
 
 
-def _mailbox(row: Record) -> Mailbox:
+def mailbox_of(row: Record) -> Mailbox:
+    """The mailbox in a row of COLUMNS."""
     return Mailbox(**dict(row))
 
 
@@ -89,18 +98,18 @@ async def create(
 
 async def find(c: Connection, account_id: int, name: str) -> Mailbox | None:
     row = await c.fetchrow(
-        f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 AND name = $2", account_id, name
+        f"SELECT {COLUMNS} FROM mailbox m WHERE account_id = $1 AND name = $2", account_id, name
     )
-    return _mailbox(row) if row else None
+    return mailbox_of(row) if row else None
 
 
 async def listing(c: Connection, account_id: int) -> list[Mailbox]:
     """All mailboxes of an account, by name."""
     rows = await c.fetch(
-        f'SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 ORDER BY name COLLATE "C"',
+        f'SELECT {COLUMNS} FROM mailbox m WHERE account_id = $1 ORDER BY name COLLATE "C"',
         account_id,
     )
-    return [_mailbox(row) for row in rows]
+    return [mailbox_of(row) for row in rows]
 
 
 async def rename(c: Connection, account_id: int, old: str, new: str) -> list[int]:
@@ -132,18 +141,19 @@ async def delete(c: Connection, mailbox_id: int) -> bool:
         " SELECT message_id FROM mailbox_message WHERE mailbox_id = $1",
         mailbox_id,
     )
-    for table in ("mailbox_message", "mailbox_event", "mailbox_unfolded"):
+    for table in _OF_A_MAILBOX:
         await c.execute(f"DELETE FROM {table} WHERE mailbox_id = $1", mailbox_id)
     return str(await c.execute("DELETE FROM mailbox WHERE id = $1", mailbox_id)) == "DELETE 1"
 
 
 async def delete_all(c: Connection, account_id: int) -> None:
-    """Remove everything an account has in this store."""
+    """Remove everything an account has in this store, and what it may do in others' mailboxes."""
     for row in await c.fetch(
         "SELECT id FROM mailbox WHERE account_id = $1 ORDER BY id", account_id
     ):
         await delete(c, row["id"])
-    await c.execute("DELETE FROM subscription WHERE account_id = $1", account_id)
+    for table in ("subscription", "mailbox_right", "annotation"):
+        await c.execute(f"DELETE FROM {table} WHERE account_id = $1", account_id)
 
 
 async def subscriptions(c: Connection, account_id: int) -> list[str]:
@@ -180,9 +190,12 @@ async def inboxes(c: Connection, account_ids: list[int]) -> dict[int, int]:
     return {row["account_id"]: row["id"] for row in rows}
 
 
-async def usage(c: Connection, account_id: int) -> int:
-    """Bytes an account's mailboxes hold."""
-    value = await c.fetchval(
-        "SELECT coalesce(sum(bytes), 0)::bigint FROM mailbox WHERE account_id = $1", account_id
+async def usage(c: Connection, account_id: int) -> tuple[int, int]:
+    """Bytes and messages that an account's mailboxes hold."""
+    row = await c.fetchrow(
+        "SELECT coalesce(sum(bytes), 0)::bigint AS bytes,"
+        " coalesce(sum(messages), 0)::bigint AS messages FROM mailbox WHERE account_id = $1",
+        account_id,
     )
-    return int(value)
+    assert row is not None
+    return row["bytes"], row["messages"]

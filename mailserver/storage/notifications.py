@@ -13,10 +13,11 @@ import asyncpg
 from mailserver.logs import logger
 
 MAILBOX = "mailbox"  # payload "origin:id,id,…"
+RIGHTS = "rights"  # the same, of mailboxes whose access control lists changed
 DIRECTORY = "directory"  # payload: a domain's name
 QUEUE = "queue"  # payload "": something is due
 
-_CHANNELS = (MAILBOX, DIRECTORY, QUEUE)
+_CHANNELS = (MAILBOX, RIGHTS, DIRECTORY, QUEUE)
 _PAYLOAD = 7_900  # bytes; Postgres takes less than 8,000
 
 _KEEPALIVE = 20.0  # seconds between proofs that the connection lives
@@ -105,7 +106,7 @@ class MailboxChanges:
                 callback()
 
     def heard(self, payload: str) -> None:
-        """Take a notification of channel `mailbox`; "" means that any may have changed."""
+        """Take a notification of the channel; "" means that any may have changed."""
         origin, _, ids = payload.partition(":")
         if not payload:
             self.changed(list(self._watchers))
