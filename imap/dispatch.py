@@ -199,12 +199,10 @@ async def _carried_out(session: Session, command: Command, channel: Channel) -> 
 async def _denied(session: Session, command: Command) -> Answer | None:
     """The answer to a command on the selected mailbox that the user has no right to (any more)."""
     selected = session.selected
-    if selected is None:
+    if selected is None or TABLE[type(command)].states is not _SELECTED:
         return None
     if selected.access.stale:
         await selected.access.refresh()
-    if TABLE[type(command)].states is not _SELECTED:
-        return None
     if selected.access.may(_RIGHTS.get(type(command), "r")):
         return None
     return no_permission()
@@ -213,9 +211,12 @@ async def _denied(session: Session, command: Command) -> Answer | None:
 async def tell(session: Session, command: Command) -> None:
     """Write what changed in the selected mailbox (RFC 3501 §7: a server may at any command)."""
     selected = session.selected
-    if selected is None or not selected.access.readable:
+    if selected is None:
         return
     try:
+        await selected.access.refresh()
+        if not selected.access.readable:
+            return
         await selected.opened.refresh()
     except MailboxDeleted:
         return  # the conversation ends, see `lost_mailbox`

@@ -57,7 +57,7 @@ def imaplib_session(doors: Doors) -> None:
         ok(client.unsubscribe("Work2"))
         ok(client.delete("Work2"))
         assert client.select("Work2")[0] == "NO"
-        assert ok(client.namespace()) == [b'(("" "/")) NIL NIL']
+        assert ok(client.namespace()) == [b'(("" "/")) (("user/" "/")) NIL']
         assert client.noop()[0] == "OK"
 
 

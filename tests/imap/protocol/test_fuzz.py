@@ -40,6 +40,8 @@ WORDS = [
     *(b"STATUS", b"APPEND", b"SEARCH", b"FETCH", b"STORE", b"COPY", b"UID", b"ENABLE", b"ID"),
     *(b"BODY", b"BODY.PEEK[", b"HEADER.FIELDS (", b"TEXT]", b"1.2.MIME]", b"<0.10>", b"RFC822"),
     *(b"FLAGS", b"+FLAGS.SILENT", b"(\\Seen)", b"MESSAGES", b"RETURN (", b"STATUS (", b"USE ("),
+    *(b"GETQUOTA", b"SETQUOTA", b"STORAGE", b"SETACL", b"DELETEACL", b"LISTRIGHTS", b"anyone"),
+    *(b"GETMETADATA", b"SETMETADATA", b"DEPTH", b"/shared/comment", b"/private"),
     *(b"OR", b"NOT", b"ALL", b"CHARSET", b"SINCE", b"1-Feb-1994", b"HEADER", b"KEYWORD", b"LARGER"),
 ]
 NOISE = st.lists(st.sampled_from(WORDS), max_size=12).map(b"".join)
