@@ -30,6 +30,9 @@ _ALWAYS = (
     "ACL",  # RFC 4314
     "RIGHTS=kxte",
     "LIST-MYRIGHTS",  # RFC 8440
+    "METADATA",  # RFC 5464
+    "METADATA-SERVER",
+    "LIST-METADATA",  # RFC 9590
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = (*_ALWAYS, "SASL-IR", "STARTTLS", "LOGINDISABLED")

@@ -16,6 +16,7 @@ from imap.commands import (
     fetch,
     listing,
     mailbox,
+    metadata,
     quota,
     search,
     select,
@@ -34,6 +35,7 @@ from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.metadata import GetMetadata, SetMetadata
 from imap.protocol.quota import GetQuota, GetQuotaRoot, SetQuota
 from imap.protocol.responses import Condition
 from imap.protocol.search import Search
@@ -106,6 +108,8 @@ TABLE: dict[type[Command], Rule] = {
     GetQuota: Rule(_LOGGED_IN, quota.getquota),
     GetQuotaRoot: Rule(_LOGGED_IN, quota.getquotaroot),
     SetQuota: Rule(_LOGGED_IN, quota.setquota),
+    GetMetadata: Rule(_LOGGED_IN, metadata.getmetadata),
+    SetMetadata: Rule(_LOGGED_IN, metadata.setmetadata),
     Idle: Rule(_LOGGED_IN),  # no coroutine runs while a client idles: the conversation does it
     Check: Rule(_SELECTED, select.check),
     Close: Rule(_SELECTED, select.close),

@@ -22,10 +22,11 @@ from imap.protocol.listing import (
     encode_root,
 )
 from imap.protocol.mailbox_name import ancestors
+from imap.protocol.metadata import encode_metadata
 from imap.session import Answer, Session
 from imap.shared import Visible, visible
 from mailserver.mail.rights import write_rights
-from mailserver.storage import mailboxes
+from mailserver.storage import annotations, mailboxes
 from mailserver.storage.mailboxes import Mailbox
 
 _MOST_PATTERNS = 32
@@ -51,14 +52,32 @@ async def list_(session: Session, command: List) -> Answer:
     if patterns is None:
         return Answer.no("Too much to look for", responses.LIMIT)
     known, subscribed = await _names(session)
-    for listed in select(known.rows, subscribed, patterns, command):
+    chosen = select(known.rows, subscribed, patterns, command)
+    values = await _annotations(session, chosen, command)
+    for listed in chosen:
         line = encode_list(
             listed.name, listed.attributes, child_info=listed.child_info, utf8=session.utf8
         )
         if listed.mailbox is not None:
             line += await _about(session, listed.mailbox, known, command)
+            if command.metadata and "r" in known.rights(listed.mailbox):
+                # RFC 9590 §3: NIL for what has no value.
+                found = values.get(listed.mailbox.id, {})
+                pairs = [(name, found.get(name)) for name in command.metadata]
+                line += encode_metadata(listed.name, pairs, utf8=session.utf8)
         await session.write(line)
     return Answer.ok("LIST completed")
+
+
+async def _annotations(
+    session: Session, chosen: Sequence[Listed], command: List
+) -> dict[int, dict[str, bytes]]:
+    """The annotations that RETURN (METADATA …) asks for, by mailbox and name."""
+    if not command.metadata:
+        return {}
+    ids = [listed.mailbox.id for listed in chosen if listed.mailbox is not None]
+    async with session.node.database.connection() as c:
+        return await annotations.of_mailboxes(c, ids, session.user().id, command.metadata)
 
 
 async def _about(session: Session, row: Mailbox, known: Visible, command: List) -> bytes:

@@ -36,6 +36,12 @@ from imap.protocol.mailbox import (
     parse_subscribe,
     parse_unsubscribe,
 )
+from imap.protocol.metadata import (
+    GetMetadata,
+    SetMetadata,
+    parse_getmetadata,
+    parse_setmetadata,
+)
 from imap.protocol.quota import (
     GetQuota,
     GetQuotaRoot,
@@ -89,6 +95,7 @@ Command = (
     | Expunge
     | Fetch
     | GetAcl
+    | GetMetadata
     | GetQuota
     | GetQuotaRoot
     | Id
@@ -106,6 +113,7 @@ Command = (
     | Search
     | Select
     | SetAcl
+    | SetMetadata
     | SetQuota
     | StartTls
     | Status
@@ -145,6 +153,7 @@ _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"ENABLE": parse_enable,
     b"EXAMINE": parse_examine,
     b"GETACL": parse_getacl,
+    b"GETMETADATA": parse_getmetadata,
     b"GETQUOTA": parse_getquota,
     b"GETQUOTAROOT": parse_getquotaroot,
     b"ID": parse_id,
@@ -156,6 +165,7 @@ _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"RENAME": parse_rename,
     b"SELECT": parse_select,
     b"SETACL": parse_setacl,
+    b"SETMETADATA": parse_setmetadata,
     b"SETQUOTA": parse_setquota,
     b"STATUS": parse_status,
     b"SUBSCRIBE": parse_subscribe,

@@ -324,13 +324,17 @@ async def test_flags_that_may_be_changed_are_told_and_the_others_stay(
     await client.ok(b"STORE 1 FLAGS.SILENT (\\Flagged note)")
     await bob.ok(b"NOOP")
     assert await bob.ok(b"STORE 1 FLAGS (\\Seen \\Deleted other)") == [
-        b"* 1 FETCH (FLAGS (\\Flagged \\Seen note))"
+        b"* 1 FETCH (FLAGS (\\Seen \\Flagged note \\Recent))"
     ]
-    assert await bob.ok(b"STORE 1 FLAGS ()") == [b"* 1 FETCH (FLAGS (\\Flagged note))"]
+    assert await bob.ok(b"STORE 1 FLAGS ()") == [b"* 1 FETCH (FLAGS (\\Flagged note \\Recent))"]
     await grant(shared.node, "Work", "lrw")
-    assert await bob.ok(b"STORE 1 FLAGS (\\Draft new)") == [b"* 1 FETCH (FLAGS (\\Draft new))"]
-    assert await bob.ok(b"FETCH 2 BODY[]<0.1>") == [b"* 2 FETCH (BODY[]<0> {1}\r\nF)"]
-    assert await bob.ok(b"FETCH 2 FLAGS") == [b"* 2 FETCH (FLAGS ())"]
+    assert await bob.ok(b"STORE 1 FLAGS (\\Draft new)") == [
+        b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft note new)",
+        b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Draft note new \\*)] Flags permitted",
+        b"* 1 FETCH (FLAGS (\\Draft new \\Recent))",
+    ]
+    assert await bob.ok(b"FETCH 2 BODY[]<0.1>") == [b"* 2 FETCH (BODY[]<0> {1}\r\nR)"]
+    assert await bob.ok(b"FETCH 2 FLAGS") == [b"* 2 FETCH (FLAGS (\\Recent))"]
 
 
 async def test_close_expunges_only_with_the_right_to(
