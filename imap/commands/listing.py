@@ -89,6 +89,7 @@ async def _about(session: Session, row: Mailbox, known: Visible, command: List) 
         deleted = await deleted_figures(session, row.id, command.status)
         told += status_line(session, row, command.status, deleted)
     if ListReturn.MYRIGHTS in command.returns:
+        # RFC 8440 §3
         told += encode_myrights(row.name, write_rights(held), utf8=session.utf8)
     return told
 

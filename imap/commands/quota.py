@@ -39,7 +39,7 @@ async def getquota(session: Session, command: GetQuota) -> Answer:
 
 
 async def getquotaroot(session: Session, command: GetQuotaRoot) -> Answer:
-    """RFC 9208 §4.1.2; §3.3: with ACL it takes the right `r`."""
+    """RFC 9208 §4.1.2; §6: with ACL it takes the right `r`."""
     found = await look_up(session, command.mailbox)
     if found is None:
         return missing()

@@ -15,7 +15,7 @@ NONE: Rights = frozenset()
 ANYONE = 0  # in place of an account's id
 OWNER_KEEPS: Rights = frozenset("lra")
 
-# RFC 4314 §2.1.1: what the rights of RFC 2086 stand for.
+# RFC 4314 §2.1.1: what the rights `c` and `d` of the first ACL extension stand for.
 _OBSOLETE = {"c": frozenset("kx"), "d": frozenset("te")}
 # RFC 4314 §5.2: with one of these a mailbox is not read-only.
 _CHANGING = frozenset("iswte")

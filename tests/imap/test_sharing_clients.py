@@ -24,9 +24,9 @@ def imaplib_session(doors: Doors) -> None:
     with imaplib.IMAP4_SSL("127.0.0.1", doors.imaps, ssl_context=doors.tls, timeout=10) as alice:
         ok(alice.login(ALICE, PASSWORDS[ALICE]))
         ok(alice.create("Work"))
-        ok(alice.setacl("Work", BOB, "lrswi"))
+        ok(alice.setacl("Work", BOB, "lrswite"))
         assert ok(alice.getacl("Work")) == [
-            b"Work %b lrswipkxteacd %b lrswi" % (ALICE.encode(), BOB.encode())
+            b"Work %b lrswipkxteacd %b lrswited" % (ALICE.encode(), BOB.encode())
         ]
         assert ok(alice.myrights("Work")) == [b"Work lrswipkxteacd"]
         assert ok(alice.setquota(ALICE, "(STORAGE 100 MESSAGE 5)")) == [
