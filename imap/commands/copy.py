@@ -48,15 +48,17 @@ async def move(session: Session, command: Move) -> Answer:
     target = await _target(session, command.mailbox)
     if isinstance(target, Answer):
         return target
-    owner = target.place.owner
-    if owner.id != selected.opened.state.account_id:
+    owner, octets = target.place.owner, 0
+    elsewhere = owner.id != selected.opened.state.account_id
+    if elsewhere:
         octets = await _total_size(session, spans)
         if full := await refused_for_room(session, owner, octets, size(spans)):
             return full
-        session.node.quotas.added(owner.id, octets, size(spans))
     copied = await _placed(session, spans, target, move=True)
     if copied is None:
         return _gone(target)
+    if elsewhere:
+        session.node.quotas.added(owner.id, octets, len(copied.sources))
     if not copied.sources:
         return _nothing("MOVE", spans)
     # RFC 6851 §4.3: COPYUID comes untagged, before the EXPUNGEs that take the UIDs away.
