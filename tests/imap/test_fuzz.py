@@ -73,6 +73,9 @@ async def until(client: Client, end: bytes) -> list[bytes]:
     while True:
         try:
             line = await client.line(0.25)
+        except ConnectionResetError:  # STARTTLS was said, and what followed was no TLS
+            client.reader.feed_eof()
+            return seen
         except TimeoutError:
             client.send(b"x" * 100_000 + b"\r\n" + end + b" NOOP\r\n")
             continue
