@@ -232,10 +232,13 @@ class OpenMailbox:
         change: Change,
         system: int,
         words: Sequence[str] = (),
+        *,
+        within: int = -1,
     ) -> Stored:
         """As `store`, of those messages only whose modseq is not greater than `since`.
 
         RFC 7162 §3.1.3: decided for each message on the state that no one else can change now.
+        `within`: the flags that may change, as a mask; the others stay as they are.
         """
         async with self._transaction() as c:
             row = await self._lock(c)
@@ -243,7 +246,7 @@ class OpenMailbox:
             if len(keywords) > KEYWORD_LIMIT:
                 raise TooManyKeywords
             mask = system | keyword_mask(keywords, words)
-            set_mask, clear_mask = _masks(change, mask)
+            set_mask, clear_mask = (bits & within for bits in _masks(change, mask))
             columns = self.state.columns
             spans = list(columns.slices(ranges))
             modified: list[int] = []
@@ -282,12 +285,18 @@ class OpenMailbox:
         return event.modseq
 
     async def copy(
-        self, ranges: Sequence[tuple[int, int]], target_id: int, *, move: bool = False
+        self,
+        ranges: Sequence[tuple[int, int]],
+        target_id: int,
+        *,
+        move: bool = False,
+        keep: int = -1,
     ) -> Copied:
         """Place the messages of `ranges` in another mailbox as well, or instead (`move`).
 
         All or nothing (RFC 3501 §6.4.7, RFC 6851 §3.3). A move to this same mailbox gives new
-        UIDs. Gives no UIDs when no message exists. Raises MailboxDeleted when the target is gone.
+        UIDs. Gives no UIDs when no message exists. `keep`: the flags that come along, as a mask.
+        Raises MailboxDeleted when the target is gone.
         """
         event = None
         here = target_id == self.state.id
@@ -298,6 +307,8 @@ class OpenMailbox:
             entries = [self.state.columns.entry(i) for span in spans for i in range(*span)]
             if not entries:
                 return Copied(0, [], [])
+            for entry in entries:
+                entry.flags &= keep
             target, copied = await self._place(c, entries, target_id)
             if move and target_id < self.state.id:
                 row = await self._lock(c)

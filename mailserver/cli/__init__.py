@@ -12,7 +12,7 @@ from mailserver.errors import Refused, SettingsError, StorageUnavailable
 
 COMMANDS = (
     *("serve", "migrate", "doctor"),
-    *("org", "domain", "account", "alias", "group", "limits", "secret", "queue"),
+    *("org", "domain", "account", "mailbox", "alias", "group", "limits", "secret", "queue"),
 )
 
 
