@@ -43,6 +43,16 @@ _ALWAYS = (
     "THREAD=ORDEREDSUBJECT",  # RFC 5256
     "THREAD=REFERENCES",  # RFC 5256
     "I18NLEVEL=1",  # RFC 5255
+    "QUOTA",  # RFC 2087, RFC 9208
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
+    "QUOTASET",
+    "ACL",  # RFC 4314
+    "RIGHTS=kxte",
+    "LIST-MYRIGHTS",  # RFC 8440
+    "METADATA",  # RFC 5464
+    "METADATA-SERVER",
+    "LIST-METADATA",  # RFC 9590
 )
 # RFC 3501 §6.2.3: what an eavesdropper must not read is not even asked for.
 _PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")

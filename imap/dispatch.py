@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from imap.commands import (
+    acl,
     append,
     authentication,
     copy,
@@ -15,6 +16,8 @@ from imap.commands import (
     fetch,
     listing,
     mailbox,
+    metadata,
+    quota,
     resync,
     search,
     select,
@@ -25,7 +28,9 @@ from imap.commands import (
 )
 from imap.commands import status as status_
 from imap.opened import MailboxDeleted
+from imap.place import no_permission
 from imap.protocol import responses
+from imap.protocol.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
 from imap.protocol.append import Append
 from imap.protocol.command import Command, Request
 from imap.protocol.compression import Compress
@@ -34,6 +39,8 @@ from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.metadata import GetMetadata, SetMetadata
+from imap.protocol.quota import GetQuota, GetQuotaRoot, SetQuota
 from imap.protocol.responses import Condition
 from imap.protocol.search import Search, names_numbers
 from imap.protocol.select import Check, Close, Expunge, Select, Unselect
@@ -102,6 +109,16 @@ TABLE: dict[type[Command], Rule] = {
     Lsub: Rule(_LOGGED_IN, listing.lsub),
     Status: Rule(_LOGGED_IN, status_.status),
     Append: Rule(_LOGGED_IN, talks=append.append),
+    SetAcl: Rule(_LOGGED_IN, acl.setacl),
+    DeleteAcl: Rule(_LOGGED_IN, acl.deleteacl),
+    GetAcl: Rule(_LOGGED_IN, acl.getacl),
+    ListRights: Rule(_LOGGED_IN, acl.listrights),
+    MyRights: Rule(_LOGGED_IN, acl.myrights),
+    GetQuota: Rule(_LOGGED_IN, quota.getquota),
+    GetQuotaRoot: Rule(_LOGGED_IN, quota.getquotaroot),
+    SetQuota: Rule(_LOGGED_IN, quota.setquota),
+    GetMetadata: Rule(_LOGGED_IN, metadata.getmetadata),
+    SetMetadata: Rule(_LOGGED_IN, metadata.setmetadata),
     Idle: Rule(_LOGGED_IN),  # no coroutine runs while a client idles: the conversation does it
     Check: Rule(_SELECTED, select.check),
     Close: Rule(_SELECTED, select.close),
@@ -118,6 +135,14 @@ TABLE: dict[type[Command], Rule] = {
 
 VERBS = {command: command.__name__.upper() for command in TABLE} | {Threading: "THREAD"}
 _BY_NUMBER = (Fetch, Search, Sort, Store, Threading)
+# RFC 4314 §4: what a command on the selected mailbox takes; those that are not here take `r`.
+_RIGHTS: dict[type[Command], str] = {
+    Check: "",
+    Close: "",
+    Unselect: "",
+    Expunge: "re",
+    Move: "rte",
+}
 
 
 def refused_in_state(session: Session, command: Command) -> Answer | None:
@@ -151,7 +176,6 @@ async def execute(session: Session, request: Request, channel: Channel) -> Answe
     session.tag = request.tag
     answer = refused_in_state(session, command) or resync.refused_without_enable(session, command)
     if answer is None:
-        await resync.note(session, command)
         answer = await _carried_out(session, command, channel)
         if answer.condition is not Condition.BAD:
             await tell(session, command)
@@ -167,6 +191,9 @@ def count(verb: str, answer: Answer) -> None:
 async def _carried_out(session: Session, command: Command, channel: Channel) -> Answer:
     rule = TABLE[type(command)]
     try:
+        if refusal := await _denied(session, command):
+            return refusal
+        await resync.note(session, command)
         if rule.talks is not None:
             return await rule.talks(session, command, channel)
         assert rule.handler is not None
@@ -188,12 +215,27 @@ async def _carried_out(session: Session, command: Command, channel: Channel) -> 
         return Answer.no("Internal error, it was logged", responses.SERVERBUG)
 
 
+async def _denied(session: Session, command: Command) -> Answer | None:
+    """The answer to a command on the selected mailbox that the user has no right to (any more)."""
+    selected = session.selected
+    if selected is None or TABLE[type(command)].states is not _SELECTED:
+        return None
+    if selected.access.stale:
+        await selected.access.refresh()
+    if selected.access.may(_RIGHTS.get(type(command), "r")):
+        return None
+    return no_permission()
+
+
 async def tell(session: Session, command: Command) -> None:
     """Write what changed in the selected mailbox (RFC 3501 §7: a server may at any command)."""
     selected = session.selected
     if selected is None:
         return
     try:
+        await selected.access.refresh()
+        if not selected.access.readable:
+            return
         await selected.opened.refresh()
     except MailboxDeleted:
         return  # the conversation ends, see `lost_mailbox`

@@ -233,12 +233,18 @@ class OpenMailbox:
         return await events.write(c, self.state.id, written, payloads)
 
     async def copy(
-        self, ranges: Sequence[tuple[int, int]], target_id: int, *, move: bool = False
+        self,
+        ranges: Sequence[tuple[int, int]],
+        target_id: int,
+        *,
+        move: bool = False,
+        keep: int = -1,
     ) -> Copied:
         """Place the messages of `ranges` in another mailbox as well, or instead (`move`).
 
         All or nothing (RFC 3501 §6.4.7, RFC 6851 §3.3). A move to this same mailbox gives new
-        UIDs. Gives no UIDs when no message exists. Raises MailboxDeleted when the target is gone.
+        UIDs. Gives no UIDs when no message exists. `keep`: the flags that come along, as a mask.
+        Raises MailboxDeleted when the target is gone.
         """
         removed = None
         here = target_id == self.state.id
@@ -249,6 +255,8 @@ class OpenMailbox:
             entries = [self.state.columns.entry(i) for span in spans for i in range(*span)]
             if not entries:
                 return Copied(0, [], [])
+            for entry in entries:
+                entry.flags &= keep
             target, copied = await self._place(c, entries, target_id)
             if move:
                 modseq = target.modseq if here else row.highest_modseq

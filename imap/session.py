@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 from typing import Protocol
 
+from imap.access import Access
 from imap.message_cache import MessageCache
 from imap.opened import OpenMailbox
 from imap.protocol.append import AppendMessage
@@ -112,6 +113,7 @@ class Selected:
     name: str
     opened: OpenMailbox
     view: View
+    access: Access
     keywords: int = 0  # how many of the mailbox's keywords the client was told of by FLAGS
 
 
@@ -167,4 +169,5 @@ class Session:
         """Leave the selected mailbox, if there is one; nothing is expunged."""
         selected, self.selected = self.selected, None
         if selected is not None:
+            selected.access.close()
             await selected.opened.leave(selected.view)

@@ -6,6 +6,7 @@ always as of their line.
 
 from collections.abc import Iterator
 
+from imap.flag_rights import needed
 from imap.protocol import responses
 from imap.protocol.fetch import encode_fetch
 from imap.protocol.flags import ANY_KEYWORD, SYSTEM_FLAGS
@@ -28,7 +29,9 @@ def flags_in_use(selected: Selected) -> bytes:
         # RFC 3501 §6.3.2: EXAMINE; §7.1: an empty list, no flag can be changed permanently.
         permanent: tuple[str, ...] = ()
     else:
-        permanent = flags if len(keywords) >= KEYWORD_LIMIT else (*flags, ANY_KEYWORD)
+        offered = flags if len(keywords) >= KEYWORD_LIMIT else (*flags, ANY_KEYWORD)
+        # RFC 4314 §5.2: only what the user has the right to change.
+        permanent = tuple(flag for flag in offered if needed(flag) in selected.access.rights)
     code = responses.permanentflags_code(permanent)
     return responses.flags_line(flags) + responses.untagged(Condition.OK, "Flags permitted", code)
 

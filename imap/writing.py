@@ -34,7 +34,8 @@ class Change(Enum):
 class Storing:
     """A STORE: UID ranges, how, system flags as a mask, keywords.
 
-    Messages whose modseq is greater than `since` are left alone (RFC 7162 §3.1.3).
+    Messages whose modseq is greater than `since` are left alone (RFC 7162 §3.1.3), and so are the
+    flags that are not in the mask `within`.
     """
 
     ranges: Sequence[Span]
@@ -42,6 +43,7 @@ class Storing:
     system: int
     words: Sequence[str] = ()
     since: int = NEWEST
+    within: int = -1
 
 
 @dataclass(slots=True)
@@ -58,7 +60,8 @@ def plan_store(state: MailboxState, storing: Storing) -> Plan:
     keywords = extended(state.keywords, () if change is Change.REMOVE else storing.words)
     if len(keywords) > KEYWORD_LIMIT:
         raise TooManyKeywords
-    set_mask, clear_mask = _masks(change, storing.system | keyword_mask(keywords, storing.words))
+    mask = storing.system | keyword_mask(keywords, storing.words)
+    set_mask, clear_mask = (bits & storing.within for bits in _masks(change, mask))
     spans = list(columns.slices(storing.ranges))
     plan = Plan()
     if storing.since < NEWEST:

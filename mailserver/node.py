@@ -16,9 +16,10 @@ from mailserver.oauth import open_issuer
 from mailserver.objects import ObjectStore, Scratch, open_store
 from mailserver.quotas import Quotas
 from mailserver.settings import Settings
+from mailserver.sharing import Sharing
 from mailserver.storage.blobs import Blobs
 from mailserver.storage.database import Database
-from mailserver.storage.notifications import DIRECTORY, MAILBOX, Listener, MailboxChanges
+from mailserver.storage.notifications import DIRECTORY, MAILBOX, RIGHTS, Listener, MailboxChanges
 
 
 class Door(Protocol):
@@ -39,6 +40,7 @@ class Node:
     database: Database
     listener: Listener
     changes: MailboxChanges
+    rights_changes: MailboxChanges  # of access control lists
     objects: ObjectStore
     blobs: Blobs
     scratch: Scratch  # for messages while they are received or sent
@@ -48,6 +50,7 @@ class Node:
     domains: Domains
     certificates: Certificates
     quotas: Quotas
+    sharing: Sharing
     ingest: Ingest
     resolver: Resolver
     running: list[asyncio.Task[None]]  # the group commit and the listener
@@ -95,7 +98,7 @@ class Node:
         certificates: Certificates,
     ) -> "Node":
         listener = Listener(database.dsn)
-        changes = MailboxChanges()
+        changes, rights_changes = MailboxChanges(), MailboxChanges()
         passwords = Passwords()
         accounts = Accounts(database, settings.addresses, hashing=passwords)
         issuer = open_issuer(settings.auth.oauth)
@@ -110,6 +113,7 @@ class Node:
         domains = Domains(database)
         quotas = Quotas(database)
         listener.subscribe(MAILBOX, changes.heard)
+        listener.subscribe(RIGHTS, rights_changes.heard)
         listener.subscribe(DIRECTORY, accounts.invalidate)
         listener.subscribe(DIRECTORY, logins.invalidate)
         listener.subscribe(DIRECTORY, hiding.invalidate)
@@ -119,6 +123,7 @@ class Node:
             database=database,
             listener=listener,
             changes=changes,
+            rights_changes=rights_changes,
             objects=objects,
             blobs=Blobs(database, objects, kept=settings.objects.cache_bytes),
             scratch=scratch,
@@ -128,6 +133,7 @@ class Node:
             domains=domains,
             certificates=certificates,
             quotas=quotas,
+            sharing=Sharing(database, accounts, rights_changes),
             ingest=Ingest(
                 database,
                 objects,

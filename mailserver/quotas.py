@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from mailserver.accounts.values import Account
 from mailserver.storage import mailboxes
 from mailserver.storage.database import Database
 
@@ -10,33 +12,47 @@ _FRESH = 2.0  # seconds that a figure is believed; other processes' arrivals sho
 _REMEMBERED = 50_000  # accounts per process
 
 
+@dataclass(slots=True)
+class _Known:
+    asked_at: float
+    used: int  # bytes
+    messages: int
+
+
 class Quotas:
-    """Used bytes by account id. The figure may lag by what other processes stored in 2 s."""
+    """What accounts hold, by id. The figures may lag by what other processes stored in 2 s."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._used: dict[int, tuple[float, int]] = {}
+        self._known: dict[int, _Known] = {}
 
-    async def has_room(self, account_id: int, quota_bytes: int | None, size: int) -> bool:
-        """May `size` more bytes go in? `quota_bytes` None: no limit."""
-        if quota_bytes is None:
+    async def has_room(self, account: Account, size: int, messages: int = 1) -> bool:
+        """May so many `messages`, of `size` bytes together, go in?"""
+        if not account.limited:
             return True
-        return await self.used(account_id) + size <= quota_bytes
+        known = await self._figures(account.id)
+        return _within(known.used + size, account.quota_bytes) and _within(
+            known.messages + messages, account.quota_messages
+        )
 
-    async def used(self, account_id: int) -> int:
-        """Bytes stored in all mailboxes of the account."""
-        known = self._used.get(account_id)
-        if known is not None and self._clock() - known[0] < _FRESH:
-            return known[1]
+    async def _figures(self, account_id: int) -> _Known:
+        known = self._known.get(account_id)
+        if known is not None and self._clock() - known.asked_at < _FRESH:
+            return known
         async with self._database.connection() as c:
-            used = await mailboxes.usage(c, account_id)
-        if len(self._used) >= _REMEMBERED:
-            self._used.clear()
-        self._used[account_id] = (self._clock(), used)
-        return used
+            used, messages = await mailboxes.usage(c, account_id)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        known = self._known[account_id] = _Known(self._clock(), used, messages)
+        return known
 
-    def added(self, account_id: int, size: int) -> None:
+    def added(self, account_id: int, size: int, messages: int = 1) -> None:
         """Count what was just stored here, so that a burst cannot run past the limit."""
-        if known := self._used.get(account_id):
-            self._used[account_id] = (known[0], known[1] + size)
+        if known := self._known.get(account_id):
+            known.used += size
+            known.messages += messages
+
+
+def _within(amount: int, limit: int | None) -> bool:
+    return limit is None or amount <= limit

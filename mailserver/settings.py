@@ -114,6 +114,8 @@ class Imap(_Section, frozen=True):
     write_timeout: Seconds = 60.0  # a client that does not read
     max_sessions: Count = 20_000  # per worker process
     cache_bytes: Bytes = 64 * 1024 * 1024  # ready-made FETCH bytes, per worker process
+    max_annotation: Bytes = 16 * 1024  # one value of METADATA
+    max_annotations: Count = 100  # of a mailbox that a user sees, and of the server
 
 
 class Search(_Section, frozen=True):

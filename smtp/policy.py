@@ -104,7 +104,7 @@ def needs_asking(resolution: Resolution) -> bool:
     """True when RCPT depends on what changes with every message: room, and who posts."""
     if resolution.groups:
         return True
-    return any(account.quota_bytes is not None for account in resolution.accounts)
+    return any(account.limited for account in resolution.accounts)
 
 
 def room(has_room: list[bool]) -> Reply | None:

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from imap.flag_masks import divided
+from imap.flag_rights import permitted_mask
+from imap.place import Found, look_up, missing
 from imap.protocol import flags, responses
 from imap.protocol.append import Append, AppendMessage, is_closed
 from imap.protocol.events import Frame, Streamed
+from imap.room import refused_for_room
 from imap.session import Answer, Channel, Session
-from mailserver.accounts import Account
 from mailserver.errors import MailError
 from mailserver.ingest import Arrival, Placement
 from mailserver.objects import Content, MessageBuffer
-from mailserver.storage import mailboxes
 
 MOST_MESSAGES = 1000
 """In one APPEND: they are one commit."""
@@ -29,6 +30,7 @@ class _Batch:
     """The messages of one command that were read; their bytes stand in `buffer`, in that order."""
 
     buffer: MessageBuffer
+    target: Found
     read: list[AppendMessage] = field(default_factory=list)
 
     def contents(self) -> Iterator[Content]:
@@ -46,14 +48,13 @@ class _Batch:
 
 async def append(session: Session, command: Append, channel: Channel) -> Answer:
     """The message, the last of `command`, is announced and not read yet."""
-    account = session.user()
-    async with session.node.database.connection() as c:
-        row = await mailboxes.find(c, account.id, command.mailbox)
-    if row is None:
-        # RFC 3501 §6.3.11: the mailbox is never made by APPEND; the client may make it.
-        return Answer.no("No such mailbox", responses.TRYCREATE)
+    target = await look_up(session, command.mailbox)
+    if target is None:
+        return missing()
+    if not target.grants("i"):
+        return target.refused_as_target()
     with session.node.ingest.buffer() as buffer:
-        batch = _Batch(buffer)
+        batch = _Batch(buffer, target)
         coming: AppendMessage | Frame = command.messages[-1]
         while isinstance(coming, AppendMessage):
             refusal = _refuse(session, coming, batch) or await _refuse_size(session, coming, batch)
@@ -66,9 +67,9 @@ async def append(session: Session, command: Append, channel: Channel) -> Answer:
         if batch.read[-1].utf8 and not is_closed(coming):
             return Answer.bad("expected a closing parenthesis")
         if len(batch.read) == 1:
-            return await _store(session, row.id, batch)
+            return await _store(session, batch)
         async with session.services.appending:
-            return await _store(session, row.id, batch)
+            return await _store(session, batch)
 
 
 def _refuse(session: Session, message: AppendMessage, batch: _Batch) -> Answer | None:
@@ -90,8 +91,9 @@ def _refuse(session: Session, message: AppendMessage, batch: _Batch) -> Answer |
 async def _refuse_size(session: Session, message: AppendMessage, batch: _Batch) -> Answer | None:
     """Whether the message can be taken with those before it."""
     size = batch.buffer.size + _size(message)
-    if not await session.node.ingest.has_room(session.user(), size):
-        return Answer.no("Not enough room", responses.OVERQUOTA)
+    owner, count = batch.target.place.owner, len(batch.read) + 1
+    if full := await refused_for_room(session, owner, size, count):
+        return full
     if batch.read and size > session.node.settings.imap.max_literal:
         # Each would do alone (RFC 7889); together they are one commit, which is bounded.
         return Answer.no("Too much for one APPEND", responses.LIMIT)
@@ -124,10 +126,9 @@ def _internal_date(message: AppendMessage) -> datetime | None:
         return None
 
 
-async def _store(session: Session, mailbox_id: int, batch: _Batch) -> Answer:
-    account = session.user()
+async def _store(session: Session, batch: _Batch) -> Answer:
     arrivals = [
-        Arrival(content, [_placement(account, mailbox_id, message)])
+        Arrival(content, [_placement(batch.target, message)])
         for message, content in zip(batch.read, batch.contents(), strict=True)
     ]
     try:
@@ -141,17 +142,20 @@ async def _store(session: Session, mailbox_id: int, batch: _Batch) -> Answer:
     return Answer.ok("APPEND completed", code)
 
 
-def _placement(account: Account, mailbox_id: int, message: AppendMessage) -> Placement:
+def _placement(target: Found, message: AppendMessage) -> Placement:
+    assert target.mailbox is not None
+    owner = target.place.owner
     # RFC 3501 §2.3.2: \Recent and system flags that nobody knows are not the client's to set.
     mask, keywords = divided(filter(flags.is_settable, message.flags))
     return Placement(
-        account.id,
-        account.organization_id,
-        mailbox_id,
+        owner.id,
+        owner.organization_id,
+        target.mailbox.id,
         prefix=b"",
         internal_date=message.internal_date or datetime.now(UTC),
-        flags=mask,
-        keywords=tuple(keywords),
+        # RFC 4314 §4: flags that the user may not set are left out.
+        flags=mask & permitted_mask(target.rights),
+        keywords=tuple(keywords) if "w" in target.rights else (),
     )
 
 

@@ -3,16 +3,18 @@
 All or nothing: the target has all the messages, or the command is answered by NO.
 """
 
-from imap.named import Span, named, uid_ranges
+from imap.flag_rights import permitted_mask
+from imap.named import Span, named, size, uid_ranges
 from imap.opened import Copied, MailboxDeleted
 from imap.picked import pick
+from imap.place import Found, look_up, missing
 from imap.protocol import responses
 from imap.protocol.copy import Copy, Move
 from imap.protocol.modseq import highestmodseq_code
 from imap.protocol.responses import Condition
+from imap.room import refused_for_room
 from imap.session import Answer, Session
-from mailserver.storage import mailboxes, messages
-from mailserver.storage.mailboxes import Mailbox
+from mailserver.storage import messages
 
 
 async def copy(session: Session, command: Copy) -> Answer:
@@ -21,16 +23,16 @@ async def copy(session: Session, command: Copy) -> Answer:
     if spans is None:
         return Answer.bad("No such message sequence number")
     target = await _target(session, command.mailbox)
-    if target is None:
-        return _missing()
-    size = await _total_size(session, spans)
-    account, quotas = session.user(), session.node.quotas
-    if not await quotas.has_room(account.id, account.quota_bytes, size):
-        return Answer.no("Not enough room", responses.OVERQUOTA)
+    if isinstance(target, Answer):
+        return target
+    owner = target.place.owner
+    octets = await _total_size(session, spans)
+    if full := await refused_for_room(session, owner, octets, size(spans)):
+        return full
     copied = await _placed(session, spans, target, move=False)
     if copied is None:
-        return _missing()
-    quotas.added(account.id, size)
+        return _gone(target)
+    session.node.quotas.added(owner.id, octets, len(copied.sources))
     if not copied.sources:
         return _nothing("COPY", spans)
     return Answer.ok("COPY completed", _copyuid(copied))
@@ -45,11 +47,19 @@ async def move(session: Session, command: Move) -> Answer:
     if selected.view.read_only:
         return Answer.no("The mailbox is selected read-only", responses.READ_ONLY)
     target = await _target(session, command.mailbox)
-    if target is None:
-        return _missing()
+    if isinstance(target, Answer):
+        return target
+    owner, octets = target.place.owner, 0
+    elsewhere = owner.id != selected.opened.state.account_id
+    if elsewhere:
+        octets = await _total_size(session, spans)
+        if full := await refused_for_room(session, owner, octets, size(spans)):
+            return full
     copied = await _placed(session, spans, target, move=True)
     if copied is None:
-        return _missing()
+        return _gone(target)
+    if elsewhere:
+        session.node.quotas.added(owner.id, octets, len(copied.sources))
     if not copied.sources:
         return _nothing("MOVE", spans)
     # RFC 6851 §4.3: COPYUID comes untagged, before the EXPUNGEs that take the UIDs away.
@@ -59,9 +69,11 @@ async def move(session: Session, command: Move) -> Answer:
     return Answer.ok("MOVE completed", highestmodseq_code(copied.modseq) if tells else None)
 
 
-async def _target(session: Session, name: str) -> Mailbox | None:
-    async with session.node.database.connection() as c:
-        return await mailboxes.find(c, session.user().id, name)
+async def _target(session: Session, name: str) -> Found | Answer:
+    found = await look_up(session, name)
+    if found is None:
+        return missing()
+    return found if found.grants("i") else found.refused_as_target()
 
 
 async def _total_size(session: Session, spans: list[Span]) -> int:
@@ -71,22 +83,26 @@ async def _total_size(session: Session, spans: list[Span]) -> int:
 
 
 async def _placed(
-    session: Session, spans: list[Span], target: Mailbox, *, move: bool
+    session: Session, spans: list[Span], target: Found, *, move: bool
 ) -> Copied | None:
     """What was copied; None when the target is gone. Raises MailboxDeleted."""
     selected = session.mailbox()
     ranges = uid_ranges(selected.view, spans)
+    assert target.mailbox is not None
+    # RFC 4314 §4: flags that the user may not set there do not come along.
+    keep = permitted_mask(target.rights)
     try:
-        return await selected.opened.copy(ranges, target.id, move=move)
+        return await selected.opened.copy(ranges, target.mailbox.id, move=move, keep=keep)
     except MailboxDeleted:
         if selected.opened.state.deleted:
             raise
         return None
 
 
-def _missing() -> Answer:
-    # RFC 3501 §6.4.7: the mailbox is never made by COPY; the client may make it and try again.
-    return Answer.no("No such mailbox", responses.TRYCREATE)
+def _gone(target: Found) -> Answer:
+    """The answer when the target was deleted meanwhile."""
+    target.mailbox = None
+    return target.refused_as_target()
 
 
 def _nothing(verb: str, spans: list[Span]) -> Answer:

@@ -68,7 +68,9 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         await tell_vanished(session, since, command.sequence.to_ranges(MAX_UID))
     if command.modifiers.partial is not None:
         spans = paged(spans, *command.modifiers.partial)
-    items = Items.of(command, read_only=selected.view.read_only, condstore=session.condstore)
+    # RFC 4314 §4: without `s` nothing becomes \Seen.
+    untouched = selected.view.read_only or not selected.access.may("s")
+    items = Items.of(command, read_only=untouched, condstore=session.condstore)
     if await respond(session, spans, items):
         return Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
     return Answer.ok("FETCH completed")

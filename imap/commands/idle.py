@@ -14,7 +14,14 @@ def watch(session: Session, tell: Callable[[], None]) -> Callable[[], None]:
     if session.selected is None:
         # RFC 2177 §3: allowed without a mailbox too; then there is nothing to tell.
         return _nothing
-    return session.selected.opened.idle(session.selected.view, tell)
+    selected = session.selected
+    stops = selected.opened.idle(selected.view, tell), selected.access.idle(tell)
+
+    def stop() -> None:
+        for end in stops:
+            end()
+
+    return stop
 
 
 def news(session: Session) -> bytes | None:
@@ -24,6 +31,8 @@ def news(session: Session) -> bytes | None:
         return b""
     if selected.opened.state.deleted:
         return None
+    if not selected.access.readable:
+        return b""
     return b"".join(update_lines(session, expunge=True, by_uid=False))
 
 

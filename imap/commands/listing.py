@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from imap.commands.status import status_line
 from imap.protocol import responses
+from imap.protocol.acl import encode_myrights
 from imap.protocol.list_pattern import ListPattern
 from imap.protocol.listing import (
     List,
@@ -20,9 +21,12 @@ from imap.protocol.listing import (
     encode_root,
 )
 from imap.protocol.mailbox_name import ancestors
+from imap.protocol.metadata import encode_metadata
 from imap.protocol.status import StatusItem
 from imap.session import Answer, Session
-from mailserver.storage import mailboxes
+from imap.shared import Visible, visible
+from mailserver.mail.rights import write_rights
+from mailserver.storage import annotations, mailboxes
 from mailserver.storage.mailboxes import Mailbox
 
 _MOST_PATTERNS = 32
@@ -48,16 +52,46 @@ async def list_(session: Session, command: List) -> Answer:
     if patterns is None:
         return Answer.no("Too much to look for", responses.LIMIT)
     recent = StatusItem.RECENT in (command.status or ())
-    rows, subscribed = await _names(session, recent=recent)
-    for listed in select(rows, subscribed, patterns, command):
+    known, subscribed = await _names(session, recent=recent)
+    chosen = select(known.rows, subscribed, patterns, command)
+    values = await _annotations(session, chosen, command)
+    for listed in chosen:
         line = encode_list(
             listed.name, listed.attributes, child_info=listed.child_info, utf8=session.utf8
         )
-        if command.status is not None and listed.mailbox is not None:
-            # RFC 5819 §2: no STATUS for what cannot be selected.
-            line += await status_line(session, listed.mailbox, command.status)
+        if listed.mailbox is not None:
+            line += await _about(session, listed.mailbox, known, command)
+            if command.metadata and "r" in known.rights(listed.mailbox):
+                # RFC 9590 §3: NIL for what has no value.
+                found = values.get(listed.mailbox.id, {})
+                pairs = [(name, found.get(name)) for name in command.metadata]
+                line += encode_metadata(listed.name, pairs, utf8=session.utf8)
         await session.write(line)
     return Answer.ok("LIST completed")
+
+
+async def _annotations(
+    session: Session, chosen: Sequence[Listed], command: List
+) -> dict[int, dict[str, bytes]]:
+    """The annotations that RETURN (METADATA …) asks for, by mailbox and name."""
+    if not command.metadata:
+        return {}
+    ids = [listed.mailbox.id for listed in chosen if listed.mailbox is not None]
+    async with session.node.database.connection() as c:
+        return await annotations.of_mailboxes(c, ids, session.user().id, command.metadata)
+
+
+async def _about(session: Session, row: Mailbox, known: Visible, command: List) -> bytes:
+    """What RETURN asks for of a mailbox beside its LIST response."""
+    held = known.rights(row)
+    told = b""
+    if command.status is not None and "r" in held:
+        # RFC 5819 §2: no STATUS for what cannot be selected.
+        told += await status_line(session, row, command.status)
+    if ListReturn.MYRIGHTS in command.returns:
+        # RFC 8440 §3
+        told += encode_myrights(row.name, write_rights(held), utf8=session.utf8)
+    return told
 
 
 async def lsub(session: Session, command: Lsub) -> Answer:
@@ -84,11 +118,11 @@ def _patterns(reference: str, patterns: Sequence[str]) -> list[ListPattern] | No
     return [ListPattern(reference, pattern) for pattern in distinct]
 
 
-async def _names(session: Session, *, recent: bool) -> tuple[list[Mailbox], set[str]]:
+async def _names(session: Session, *, recent: bool) -> tuple[Visible, set[str]]:
     async with session.node.database.connection() as c:
-        rows = await mailboxes.listing(c, session.user().id, recent=recent)
+        known = await visible(c, session, recent=recent)
         subscribed = await mailboxes.subscriptions(c, session.user().id)
-    return rows, set(subscribed)
+    return known, set(subscribed)
 
 
 def select(

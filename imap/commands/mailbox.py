@@ -7,13 +7,15 @@ a mailbox open, here or elsewhere, hear of its end by `MailboxChanges`.
 from collections.abc import Iterable, Sequence
 
 from imap.columns import MAX_UID
+from imap.place import Place, find, missing, no_permission, rights_in, whose
 from imap.protocol import responses
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.protocol.mailbox_name import INBOX, SEPARATOR, ancestors, fault_in_new_name
+from imap.protocol.namespace import others_name
 from imap.protocol.objectid import mailboxid_code
 from imap.session import Answer, Session
 from mailserver.logs import logger
-from mailserver.storage import arrivals, mailboxes
+from mailserver.storage import arrivals, mailboxes, rights
 from mailserver.storage.database import Connection
 from mailserver.storage.mailboxes import Mailbox
 from mailserver.storage.notifications import MAILBOX
@@ -24,7 +26,6 @@ _SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
 log = logger("imap")
 
 _EXISTS = Answer.no("Mailbox exists already", responses.ALREADYEXISTS)
-_MISSING = Answer.no("No such mailbox", responses.NONEXISTENT)
 
 
 async def create(session: Session, command: Create) -> Answer:
@@ -32,30 +33,68 @@ async def create(session: Session, command: Create) -> Answer:
     name, uses = command.mailbox, command.special_use
     if name == INBOX:
         return _EXISTS
+    place = await whose(session, name)
+    if place is None:
+        return no_permission()
     if fault := fault_in_new_name(name):
         return Answer.no(fault, responses.CANNOT)
-    if len(uses) > 1 or not set(uses) <= set(_SPECIAL_USES):
+    if len(uses) > 1 or not set(uses) <= set(_SPECIAL_USES) or (uses and not place.owned):
         return Answer.no("No mailbox can have this use", responses.USEATTR)
-    account_id = session.user().id
     async with session.node.database.transaction() as c:
-        await mailboxes.lock_names(c, account_id)
-        if await mailboxes.find(c, account_id, name):
+        await mailboxes.lock_names(c, place.owner.id)
+        parent, permitted = await _parent(c, session, place)
+        if not permitted:
+            return no_permission()
+        if await mailboxes.find(c, place.owner.id, place.name):
             return _EXISTS
-        names = [*ancestors(name), name]
-        await mailboxes.create(c, account_id, names, uses[0] if uses else None)
-        made = await _found(c, account_id, name)
+        await _make(c, place, parent, [*ancestors(place.name), place.name], uses)
+        made = await _found(c, place.owner.id, place.name)
     return Answer.ok("CREATE completed", mailboxid_code(made.id))
+
+
+async def _parent(c: Connection, session: Session, place: Place) -> tuple[Mailbox | None, bool]:
+    """The nearest mailbox above a name, and whether the user may make names below it.
+
+    RFC 4314 §4: that takes `k`; at the top everybody makes his own names only.
+    """
+    for name in reversed([*ancestors(place.name)]):
+        row = await mailboxes.find(c, place.owner.id, name)
+        if row is not None:
+            return row, "k" in await rights_in(c, session, row)
+    return None, place.owned
+
+
+async def _make(
+    c: Connection,
+    place: Place,
+    parent: Mailbox | None,
+    names: Sequence[str],
+    uses: Sequence[str] = (),
+) -> None:
+    """Make the mailboxes `names` below `parent`, with its access control list."""
+    await mailboxes.create(c, place.owner.id, list(names), uses[0] if uses else None)
+    if parent is not None and parent.has_list:
+        new = [name for name in names if len(name) > len(parent.name)]
+        await rights.inherit(c, parent.id, place.owner.id, new)
 
 
 async def delete(session: Session, command: Delete) -> Answer:
     """RFC 3501 §6.3.4: names below stay; then this one stays as \\Noselect (listing.py)."""
     if command.mailbox == INBOX:
         return Answer.no("INBOX cannot be deleted", responses.CANNOT)
+    place = await whose(session, command.mailbox)
+    if place is None:
+        return missing()
     async with session.node.database.transaction() as c:
-        await mailboxes.lock_names(c, session.user().id)
-        row = await mailboxes.find(c, session.user().id, command.mailbox)
-        if row is None:
+        await mailboxes.lock_names(c, place.owner.id)
+        found = await find(c, session, place, command.mailbox)
+        row = found.mailbox
+        if row is None and place.owned:
             return await _not_deleted(c, session, command.mailbox)
+        if row is None or not found.grants("x"):
+            return found.refused()
+        if place.name == INBOX:
+            return Answer.no("INBOX cannot be deleted", responses.CANNOT)
         await mailboxes.delete(c, row.id)
         await _notify(c, session, [row.id])
     if session.selected is not None and session.selected.opened.state.id == row.id:
@@ -73,25 +112,37 @@ async def _not_deleted(c: Connection, session: Session, name: str) -> Answer:
     if any(row.name.startswith(below) for row in rows):
         # RFC 3501 §6.3.4: an error, the name is \Noselect and has names below it.
         return Answer.no("There are mailboxes below this name", responses.CANNOT)
-    return _MISSING
+    return missing()
 
 
 async def rename(session: Session, command: Rename) -> Answer:
-    """RFC 3501 §6.3.5"""
-    old, new = command.mailbox, command.new_name
-    if fault := fault_in_new_name(new):
+    """RFC 3501 §6.3.5; RFC 4314 §4: takes `x` there, and `k` above the new name."""
+    old, new = await whose(session, command.mailbox), await whose(session, command.new_name)
+    if old is None:
+        return missing()
+    if new is None:
+        return no_permission()
+    if fault := fault_in_new_name(new.name):
         return Answer.no(fault, responses.CANNOT)
-    if old == INBOX:
+    if old.name == INBOX and old.owned and new.owned:
         return await _rename_inbox(session, new)
-    account_id = session.user().id
     async with session.node.database.transaction() as c:
-        await mailboxes.lock_names(c, account_id)
-        names = [row.name for row in await mailboxes.listing(c, account_id)]
-        if refusal := refuse_rename(names, old, new):
+        await mailboxes.lock_names(c, old.owner.id)
+        found = await find(c, session, old, command.mailbox)
+        # One's own name may be one that only has names below it.
+        if not found.grants("x") and (found.mailbox is not None or not old.owned):
+            return found.refused()
+        if old.name == INBOX or old.owner.id != new.owner.id:
+            return Answer.no("A mailbox stays with its owner", responses.CANNOT)
+        parent, permitted = await _parent(c, session, new)
+        if not permitted:
+            return no_permission()
+        names = [row.name for row in await mailboxes.listing(c, old.owner.id)]
+        if refusal := refuse_rename(names, old.name, new.name):
             return refusal
-        ids = await mailboxes.rename(c, account_id, old, new)
-        if above := list(ancestors(new)):
-            await mailboxes.create(c, account_id, above)
+        ids = await mailboxes.rename(c, old.owner.id, old.name, new.name)
+        if above := list(ancestors(new.name)):
+            await _make(c, new, parent, above)
         await _notify(c, session, ids)
     session.node.changes.changed(ids)
     return Answer.ok("RENAME completed")
@@ -102,7 +153,7 @@ def refuse_rename(names: Sequence[str], old: str, new: str) -> Answer | None:
     below = old + SEPARATOR
     moving = [name for name in names if name == old or name.startswith(below)]
     if not moving:
-        return _MISSING
+        return missing()
     if new in names:
         return _EXISTS
     if new.startswith(below):
@@ -115,16 +166,19 @@ def refuse_rename(names: Sequence[str], old: str, new: str) -> Answer | None:
     return None
 
 
-async def _rename_inbox(session: Session, new: str) -> Answer:
+async def _rename_inbox(session: Session, new: Place) -> Answer:
     """RFC 3501 §6.3.5: moves the messages; INBOX stays, empty, with the names below it."""
     account_id = session.user().id
     async with session.node.database.transaction() as c:
         await mailboxes.lock_names(c, account_id)
-        if await mailboxes.find(c, account_id, new):
+        parent, permitted = await _parent(c, session, new)
+        if not permitted:
+            return no_permission()
+        if await mailboxes.find(c, account_id, new.name):
             return _EXISTS
-        await mailboxes.create(c, account_id, [*ancestors(new), new])
+        await _make(c, new, parent, [*ancestors(new.name), new.name])
         inbox = await _found(c, account_id, INBOX)
-        target = await _found(c, account_id, new)
+        target = await _found(c, account_id, new.name)
     opened = await session.services.mailboxes.open(inbox.id)
     await opened.copy([(1, MAX_UID)], target.id, move=True)
     return Answer.ok("RENAME completed")
@@ -140,16 +194,26 @@ async def subscribe(session: Session, command: Subscribe) -> Answer:
     """RFC 3501 §6.3.6: the name need not exist, now or ever."""
     if fault := fault_in_new_name(command.mailbox):
         return Answer.no(fault, responses.CANNOT)
+    name = await _as_listed(session, command.mailbox)
     async with session.node.database.connection() as c:
-        await mailboxes.subscribe(c, session.user().id, command.mailbox)
+        await mailboxes.subscribe(c, session.user().id, name)
     return Answer.ok("SUBSCRIBE completed")
 
 
 async def unsubscribe(session: Session, command: Unsubscribe) -> Answer:
     """RFC 3501 §6.3.7"""
+    name = await _as_listed(session, command.mailbox)
     async with session.node.database.connection() as c:
-        await mailboxes.unsubscribe(c, session.user().id, command.mailbox)
+        await mailboxes.unsubscribe(c, session.user().id, name)
     return Answer.ok("UNSUBSCRIBE completed")
+
+
+async def _as_listed(session: Session, name: str) -> str:
+    """The name as LIST has it: an address may be written in several ways."""
+    place = await whose(session, name)
+    if place is None or place.owned:
+        return name
+    return others_name(place.owner.address, place.name)
 
 
 async def _notify(c: Connection, session: Session, ids: Iterable[int]) -> None:

@@ -64,8 +64,11 @@ async def enable(session: Session, names: Iterable[str], *, tell: bool = True) -
     if session.qresync:
         # RFC 7162 §3.2.3: with QRESYNC comes CONDSTORE.
         session.enabled |= {"CONDSTORE"}
-    if tell and session.condstore and not knew and session.selected is not None:
-        await session.write(highest_modseq(session.selected))
+    selected = session.selected
+    if tell and session.condstore and not knew and selected is not None:
+        await selected.access.refresh()
+        if selected.access.readable:  # RFC 4314 §4: who may read no more is told no more
+            await session.write(highest_modseq(selected))
 
 
 async def resynchronise(session: Session, resync: Resync) -> None:

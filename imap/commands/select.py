@@ -1,15 +1,17 @@
 """SELECT and EXAMINE, and the commands that leave a mailbox (RFC 3501 §6.3.1, §6.4; RFC 3691)."""
 
+from imap.access import Access
 from imap.columns import SEEN, Columns
 from imap.commands.resync import resynchronise
 from imap.opened import MailboxDeleted
+from imap.place import look_up, missing
 from imap.protocol import responses
 from imap.protocol.objectid import mailboxid_code
 from imap.protocol.responses import Condition
 from imap.protocol.select import Check, Close, Select, Unselect
 from imap.session import Answer, Selected, Session
 from imap.updates import flags_in_use, highest_modseq
-from mailserver.storage import mailboxes
+from mailserver.mail.rights import may_change
 
 
 async def select(session: Session, command: Select) -> Answer:
@@ -19,21 +21,27 @@ async def select(session: Session, command: Select) -> Answer:
         await session.unselect()
         # RFC 7162 §3.2.11: what is told from here on is of the other mailbox.
         await session.write(responses.untagged(Condition.OK, "Mailbox closed", responses.CLOSED))
-    async with session.node.database.connection() as c:
-        row = await mailboxes.find(c, session.user().id, command.mailbox)
-    if row is None:
-        return Answer.no("No such mailbox", responses.NONEXISTENT)
+    as_of = session.node.rights_changes.count
+    found = await look_up(session, command.mailbox)
+    if found is None:
+        return missing()
+    row = found.mailbox
+    if row is None or not found.grants("r"):
+        return found.refused()
+    read_only = command.read_only or not may_change(found.rights)
     try:
         opened = await session.services.mailboxes.open(row.id)
-        view = await opened.enter(read_only=command.read_only, first_recent=row.first_recent_uid)
+        view = await opened.enter(read_only=read_only, first_recent=row.first_recent_uid)
     except MailboxDeleted:
-        return Answer.no("No such mailbox", responses.NONEXISTENT)
-    session.selected = Selected(command.mailbox, opened, view)
+        return missing()
+    access = Access(session.node, row, session.user().id, found.rights, as_of=as_of)
+    session.selected = Selected(command.mailbox, opened, view, access)
     await session.write(_describe(session.selected))
     if command.resync is not None:
         await resynchronise(session, command.resync)
-    if command.read_only:
-        return Answer.ok("EXAMINE completed", responses.READ_ONLY)
+    if read_only:
+        verb = "EXAMINE" if command.read_only else "SELECT"
+        return Answer.ok(f"{verb} completed", responses.READ_ONLY)
     return Answer.ok("SELECT completed", responses.READ_WRITE)
 
 
@@ -79,7 +87,8 @@ async def close(session: Session, _command: Close) -> Answer:
     RFC 7162 §3.2.8: not even the modseq, up to which the client would not know all.
     """
     selected = session.mailbox()
-    if not selected.view.read_only:
+    # RFC 4314 §4: without `e` nothing is removed, and CLOSE succeeds.
+    if not selected.view.read_only and selected.access.may("e"):
         await selected.opened.expunge()
     await session.unselect()
     return Answer.ok("CLOSE completed")

@@ -4,6 +4,7 @@ from imap.capabilities import ENABLABLE, capabilities
 from imap.commands import resync
 from imap.protocol import responses
 from imap.protocol.compression import Compress
+from imap.protocol.namespace import encode_namespace
 from imap.protocol.responses import Condition
 from imap.protocol.session import (
     Capability,
@@ -103,5 +104,5 @@ def _text(value: bytes) -> str:
 
 async def namespace(session: Session, _command: Namespace) -> Answer:
     """RFC 2342 §5"""
-    await session.write(responses.personal_namespace())
+    await session.write(encode_namespace())
     return Answer.ok("NAMESPACE completed")

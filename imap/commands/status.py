@@ -2,23 +2,21 @@
 
 from collections.abc import Sequence
 
-from imap.columns import DELETED
-from imap.opened import MailboxDeleted
-from imap.protocol import responses
+from imap.commands.deleted import deleted_figures
+from imap.place import look_up, missing
 from imap.protocol.objectid import mailboxid
 from imap.protocol.status import Status, StatusItem, encode_status
 from imap.session import Answer, Session
-from mailserver.storage import mailboxes
 from mailserver.storage.mailboxes import Mailbox
 
 
 async def status(session: Session, command: Status) -> Answer:
-    async with session.node.database.connection() as c:
-        recent = StatusItem.RECENT in command.items
-        row = await mailboxes.find(c, session.user().id, command.mailbox, recent=recent)
-    if row is None:
-        return Answer.no("No such mailbox", responses.NONEXISTENT)
-    await session.write(await status_line(session, row, command.items))
+    found = await look_up(session, command.mailbox, recent=StatusItem.RECENT in command.items)
+    if found is None:
+        return missing()
+    if found.mailbox is None or not found.grants("r"):
+        return found.refused()
+    await session.write(await status_line(session, found.mailbox, command.items))
     return Answer.ok("STATUS completed")
 
 
@@ -35,22 +33,11 @@ async def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem
         StatusItem.APPENDLIMIT: session.node.settings.imap.max_literal,
         StatusItem.SIZE: row.bytes,  # RFC 8438 §3
         StatusItem.MAILBOXID: mailboxid(row.id),
+        **await deleted_figures(session, row.id, items),
     }
     selected = session.selected
     if selected is not None and selected.opened.state.id == row.id:
         # RFC 3501 §2.3.2: \Recent is the session's own, the row knows only what nobody was told of.
         values[StatusItem.RECENT] = selected.view.recent_count()
-    if StatusItem.DELETED in items:
-        values[StatusItem.DELETED] = await _deleted(session, row)
     told = [(item, values[item]) for item in dict.fromkeys(items)]
     return encode_status(row.name, told, utf8=session.utf8)
-
-
-async def _deleted(session: Session, row: Mailbox) -> int:
-    """How many messages have \\Deleted: no counter is kept for it, the mailbox's columns know."""
-    try:
-        opened = await session.services.mailboxes.open(row.id)
-        await opened.refresh()
-    except MailboxDeleted:
-        return 0
-    return sum(end - start for start, end in opened.state.columns.with_flag(DELETED))

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 from imap.commands.fetch import MODSEQ_ITEMS, Items, respond
 from imap.flag_masks import divided
+from imap.flag_rights import may_store, permitted_mask
 from imap.named import Span, expunged, named, size, uid_ranges
+from imap.place import no_permission
 from imap.protocol import flags, responses
 from imap.protocol.fetch import FetchAttribute
 from imap.protocol.modseq import modified_code
@@ -38,11 +40,17 @@ async def store(session: Session, command: Store) -> Answer:
         # RFC 2180 §4.2.2: nothing is left that could be changed.
         return Answer.no("The messages were expunged", responses.EXPUNGEISSUED)
     system, words = divided(command.flags)
-    change = _CHANGES[command.mode]
+    change, rights = _CHANGES[command.mode], selected.access.rights
+    if not may_store(rights, change, system, words):
+        return no_permission()
     since = NEWEST if command.unchanged_since is None else command.unchanged_since
     try:
         stored = await selected.opened.store(
-            Storing(uid_ranges(view, spans), change, system, words, since)
+            Storing(
+                *(uid_ranges(view, spans), change, system, words if "w" in rights else ()),
+                since=since,
+                within=permitted_mask(rights),
+            )
         )
     except TooManyKeywords:
         return Answer.no("The mailbox can hold no more keywords", responses.LIMIT)

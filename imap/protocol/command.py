@@ -6,6 +6,18 @@ Any frame gives a `Request` or raises ParseError, which carries the tag if there
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imap.protocol.acl import (
+    DeleteAcl,
+    GetAcl,
+    ListRights,
+    MyRights,
+    SetAcl,
+    parse_deleteacl,
+    parse_getacl,
+    parse_listrights,
+    parse_myrights,
+    parse_setacl,
+)
 from imap.protocol.append import Append, parse_append
 from imap.protocol.compression import Compress, parse_compress
 from imap.protocol.copy import Copy, Move, parse_copy, parse_move
@@ -24,6 +36,20 @@ from imap.protocol.mailbox import (
     parse_rename,
     parse_subscribe,
     parse_unsubscribe,
+)
+from imap.protocol.metadata import (
+    GetMetadata,
+    SetMetadata,
+    parse_getmetadata,
+    parse_setmetadata,
+)
+from imap.protocol.quota import (
+    GetQuota,
+    GetQuotaRoot,
+    SetQuota,
+    parse_getquota,
+    parse_getquotaroot,
+    parse_setquota,
 )
 from imap.protocol.search import Search, parse_search
 from imap.protocol.select import (
@@ -69,22 +95,32 @@ Command = (
     | Copy
     | Create
     | Delete
+    | DeleteAcl
     | Enable
     | Expunge
     | Fetch
+    | GetAcl
+    | GetMetadata
+    | GetQuota
+    | GetQuotaRoot
     | Id
     | Idle
     | List
+    | ListRights
     | Login
     | Logout
     | Lsub
     | Move
+    | MyRights
     | Namespace
     | Noop
     | Rename
     | Search
     | Select
     | Sort
+    | SetAcl
+    | SetMetadata
+    | SetQuota
     | StartTls
     | Status
     | Store
@@ -123,14 +159,24 @@ _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"COMPRESS": parse_compress,
     b"CREATE": parse_create,
     b"DELETE": parse_delete,
+    b"DELETEACL": parse_deleteacl,
     b"ENABLE": parse_enable,
     b"EXAMINE": parse_examine,
+    b"GETACL": parse_getacl,
+    b"GETMETADATA": parse_getmetadata,
+    b"GETQUOTA": parse_getquota,
+    b"GETQUOTAROOT": parse_getquotaroot,
     b"ID": parse_id,
     b"LIST": parse_list,
+    b"LISTRIGHTS": parse_listrights,
     b"LOGIN": parse_login,
     b"LSUB": parse_lsub,
+    b"MYRIGHTS": parse_myrights,
     b"RENAME": parse_rename,
     b"SELECT": parse_select,
+    b"SETACL": parse_setacl,
+    b"SETMETADATA": parse_setmetadata,
+    b"SETQUOTA": parse_setquota,
     b"STATUS": parse_status,
     b"SUBSCRIBE": parse_subscribe,
     b"UNSUBSCRIBE": parse_unsubscribe,

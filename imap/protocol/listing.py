@@ -1,7 +1,7 @@
 """LIST with its extensions, and LSUB: the commands and their responses.
 
 RFC 3501 §6.3.8 and §6.3.9, RFC 5258 (LIST-EXTENDED), RFC 5819 (LIST-STATUS), RFC 6154
-(SPECIAL-USE).
+(SPECIAL-USE), RFC 8440 (MYRIGHTS), RFC 9590 (METADATA).
 """
 
 import enum
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from imap.protocol.mailbox_name import SEPARATOR, mailbox_token
+from imap.protocol.metadata import parse_entries
 from imap.protocol.status import StatusItem, parse_status_items
 from imap.protocol.tokens import Cursor
 
@@ -33,6 +34,7 @@ class ListReturn(enum.Flag):
     SUBSCRIBED = enum.auto()
     CHILDREN = enum.auto()
     SPECIAL_USE = enum.auto()
+    MYRIGHTS = enum.auto()  # RFC 8440
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class List:
     An empty pattern asks for the separator and the root of the reference (RFC 3501 §6.3.8).
     `extended` is True if any syntax of RFC 5258 was used: several patterns, selection or return
     options; then an empty pattern is not special (RFC 5258 §3). `status` are the items of RETURN
-    (STATUS …), None without it.
+    (STATUS …), None without it; `metadata` are the entries of RETURN (METADATA …).
     """
 
     reference: str
@@ -50,6 +52,7 @@ class List:
     selection: ListSelection = ListSelection.NONE
     returns: ListReturn = ListReturn.NONE
     status: tuple[StatusItem, ...] | None = None
+    metadata: tuple[str, ...] = ()
     extended: bool = False
 
 
@@ -71,6 +74,7 @@ _RETURNS = {
     b"SUBSCRIBED": ListReturn.SUBSCRIBED,
     b"CHILDREN": ListReturn.CHILDREN,
     b"SPECIAL-USE": ListReturn.SPECIAL_USE,
+    b"MYRIGHTS": ListReturn.MYRIGHTS,
 }
 
 
@@ -114,21 +118,23 @@ def _parse_returns(cursor: Cursor, command: List) -> None:
     if cursor.word() != b"RETURN":
         raise cursor.fail("expected RETURN", start)
     cursor.space()
-    for option in cursor.items(lambda: _parse_return(cursor), empty=True):
-        if isinstance(option, ListReturn):
-            command.returns |= option
-        else:
-            command.status = option
+    cursor.items(lambda: _parse_return(cursor, command), empty=True)
 
 
 # RFC 5819 §4: status-option = "STATUS" SP "(" status-att *(SP status-att) ")"
-def _parse_return(cursor: Cursor) -> ListReturn | tuple[StatusItem, ...]:
+# RFC 9590 §4: return-option =/ "METADATA" SP entries
+def _parse_return(cursor: Cursor, command: List) -> None:
     start = cursor.position
-    if cursor.word() == b"STATUS":
+    option = cursor.word()
+    if option == b"STATUS":
         cursor.space()
-        return parse_status_items(cursor)
-    cursor.position = start
-    return _parse_option(cursor, _RETURNS)
+        command.status = parse_status_items(cursor)
+    elif option == b"METADATA":
+        cursor.space()
+        command.metadata = parse_entries(cursor)
+    else:
+        cursor.position = start
+        command.returns |= _parse_option(cursor, _RETURNS)
 
 
 def _parse_option(cursor: Cursor, known: dict[bytes, T]) -> T:

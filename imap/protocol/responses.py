@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from imap.protocol.flags import encode_flags
-from imap.protocol.mailbox_name import SEPARATOR
 from imap.protocol.sequence import compact
 from imap.protocol.strings import astring
 
@@ -159,12 +158,6 @@ def recent(count: int) -> bytes:
 def expunge(number: int) -> bytes:
     """`* 44 EXPUNGE`: numbers above it go down by one (RFC 3501 §7.4.1)."""
     return b"* %d EXPUNGE\r\n" % number
-
-
-# RFC 2342 §6: namespace-response = "*" SP "NAMESPACE" SP namespace SP namespace SP namespace
-def personal_namespace() -> bytes:
-    """`* NAMESPACE (("" "/")) NIL NIL`: one namespace, the user's own."""
-    return b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % SEPARATOR.encode("ascii")
 
 
 # RFC 4731 §4: esearch-response = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)

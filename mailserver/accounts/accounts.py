@@ -128,7 +128,7 @@ class Accounts:
     async def add(self, address: str, password: str, *, quota_bytes: int | None = None) -> Account:
         """Make an account with its mailboxes; it can log in when this returns."""
         local_part, domain = local_address(address)
-        _check_quota(quota_bytes)
+        _check_quota(quota_bytes, "bytes")
         prepared = passwords.acceptable(password)
         password_hash = await self._passwords.hash(prepared)
         scram = await self._scram(prepared)
@@ -167,12 +167,21 @@ class Accounts:
         verifier = await self._passwords.verifier(prepared, salt, iterations)
         return ScramRow(salt, iterations, verifier.encoded)
 
-    async def set_quota(self, address: str, quota_bytes: int | None) -> None:
-        """Bytes the account may keep; None: no limit."""
-        _check_quota(quota_bytes)
+    async def set_quota(
+        self, address: str, quota_bytes: int | None, quota_messages: int | None = None
+    ) -> None:
+        """Bytes and messages the account may keep; None: no limit."""
+        _check_quota(quota_bytes, "bytes")
+        _check_quota(quota_messages, "messages")
         async with self._database.transaction() as c:
             row = await existing(c, address)
-            await rows.set_quota(c, row.id, quota_bytes)
+            await rows.set_quota(c, row.id, quota_bytes, quota_messages)
+
+    async def set_administrator(self, address: str, administrator: bool) -> None:
+        """Whether the account may set the quotas of its organization, by IMAP's SETQUOTA."""
+        async with self._database.transaction() as c:
+            row = await existing(c, address)
+            await rows.set_administrator(c, row.id, administrator)
 
     async def set_active(self, address: str, active: bool) -> None:
         """Suspend an account, which refuses its logins and its mail, or take it up again."""
@@ -180,8 +189,8 @@ class Accounts:
             row = await existing(c, address)
             await rows.set_state(c, row.id, "active" if active else "suspended")
 
-    async def used_bytes(self, account: Account) -> int:
-        """What the account's mailboxes hold."""
+    async def usage(self, account: Account) -> tuple[int, int]:
+        """Bytes and messages that the account's mailboxes hold."""
         async with self._database.connection() as c:
             return await mailboxes.usage(c, account.id)
 
@@ -212,6 +221,6 @@ async def existing(c: Connection, address: str) -> AccountRow:
     return row
 
 
-def _check_quota(quota_bytes: int | None) -> None:
-    if quota_bytes is not None and not 0 < quota_bytes < 2**63:
-        raise Refused(f"a quota of {quota_bytes} bytes is not possible", "quota")
+def _check_quota(limit: int | None, unit: str) -> None:
+    if limit is not None and not 0 < limit < 2**63:
+        raise Refused(f"a quota of {limit} {unit} is not possible", "quota")

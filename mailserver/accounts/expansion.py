@@ -200,6 +200,7 @@ def _account(account_id: int, entry: Entry) -> Account:
         address=entry.address,
         quota_bytes=entry.quota_bytes,
         active=True,
+        quota_messages=entry.quota_messages,
     )
 
 

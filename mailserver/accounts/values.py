@@ -21,6 +21,13 @@ class Account:
     address: str
     quota_bytes: int | None  # None: no limit
     active: bool
+    quota_messages: int | None = None  # None: no limit
+    administrator: bool = False  # of its organization: sets its quotas
+
+    @property
+    def limited(self) -> bool:
+        """True when what its mailboxes hold decides whether more may come."""
+        return self.quota_bytes is not None or self.quota_messages is not None
 
 
 def account_of(row: AccountRow) -> Account:
@@ -34,6 +41,8 @@ def account_of(row: AccountRow) -> Account:
         address=f"{row.local_part}@{row.domain}",
         quota_bytes=row.quota_bytes,
         active=row.state == "active" and row.domain_state.serves,
+        quota_messages=row.quota_messages,
+        administrator=row.administrator,
     )
 
 

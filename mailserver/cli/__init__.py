@@ -12,7 +12,8 @@ from mailserver.errors import Refused, SettingsError, StorageUnavailable
 
 COMMANDS = (
     *("serve", "migrate", "doctor"),
-    *("org", "domain", "account", "alias", "group", "limits", "secret", "queue", "store", "imap"),
+    *("org", "domain", "account", "mailbox", "alias", "group", "limits", "secret", "queue"),
+    *("store", "imap"),
 )
 
 

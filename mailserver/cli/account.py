@@ -106,14 +106,15 @@ def list_(domain: str | None, organization: str | None, as_json: bool) -> None:
 def show(address: str, as_json: bool) -> None:
     """One account, with what its mailboxes hold."""
 
-    async def work(accounts: Accounts) -> tuple[Account, int]:
+    async def work(accounts: Accounts) -> tuple[Account, int, int]:
         found = await accounts.find(address)
         if found is None:
             raise Refused(f"account {address} does not exist", "address")
-        return found, await accounts.used_bytes(found)
+        return found, *(await accounts.usage(found))
 
-    found, used = _run(work)
-    common.show_one({**asdict(found), "used_bytes": used}, as_json=as_json)
+    found, used, messages = _run(work)
+    record = {**asdict(found), "used_bytes": used, "used_messages": messages}
+    common.show_one(record, as_json=as_json)
 
 
 @account.command("password")
@@ -148,11 +149,38 @@ def activate(address: str) -> None:
 @account.command("quota")
 @click.argument("address")
 @click.argument("size")
-def quota(address: str, size: str) -> None:
+@click.option("--messages", metavar="COUNT", help="Also how many messages: 10000, none.")
+def quota(address: str, size: str, messages: str | None) -> None:
     """Set how much its mailboxes may hold: 500M, 10G, none."""
     quota_bytes = _bytes(size)
-    _run(lambda accounts: accounts.set_quota(address, quota_bytes))
+    if messages is not None and messages.lower() != "none" and not messages.isdecimal():
+        raise click.BadParameter(f"{messages} is no count: 10000 or none")
+
+    async def work(accounts: Accounts) -> None:
+        found = await accounts.find(address)
+        kept = found.quota_messages if found else None
+        if messages is not None:
+            kept = int(messages[:20]) if messages.isdecimal() else None
+        await accounts.set_quota(address, quota_bytes, kept)
+
+    _run(work)
     click.echo(f"quota of {address} set")
+
+
+@account.command("promote")
+@click.argument("address")
+def promote(address: str) -> None:
+    """Make it an administrator: it sets the quotas of its organization by IMAP."""
+    _run(lambda accounts: accounts.set_administrator(address, True))
+    click.echo(f"account {address} is an administrator")
+
+
+@account.command("demote")
+@click.argument("address")
+def demote(address: str) -> None:
+    """Make it an account like the others again."""
+    _run(lambda accounts: accounts.set_administrator(address, False))
+    click.echo(f"account {address} is no administrator")
 
 
 @account.command("remove")

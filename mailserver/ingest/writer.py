@@ -113,7 +113,7 @@ class Ingest:
 
     async def has_room(self, account: Account, size: int) -> bool:
         """May `size` more bytes be placed with `account`? For the answer to RCPT."""
-        return await self._quotas.has_room(account.id, account.quota_bytes, size)
+        return await self._quotas.has_room(account, size)
 
     async def run(self) -> None:
         """Commit what waits, for ever; when cancelled, what waits is refused."""

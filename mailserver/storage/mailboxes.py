@@ -18,6 +18,13 @@ DEFAULTS = (
     ("Archive", "\\Archive"),
 )
 
+# Tables of what a mailbox has, which goes with it.
+_OF_A_MAILBOX = (
+    *("mailbox_message", "mailbox_event", "mailbox_unfolded"),
+    *("mailbox_snapshot", "mailbox_pack", "mailbox_unpacked", "text_pack"),
+    *("mailbox_right", "annotation"),
+)
+
 
 @dataclass(slots=True)
 class Mailbox:
@@ -35,11 +42,13 @@ class Mailbox:
     bytes: int
     first_recent_uid: int
     recent: int | None = None
+    has_list: bool = False  # an access control list; without one it is its owner's alone
 
 
 _COLUMNS = """
     m.id, m.account_id, m.name, m.special_use, m.uid_validity, m.uid_next, m.highest_modseq,
-    m.messages, m.unseen, m.bytes, m.first_recent_uid
+    m.messages, m.unseen, m.bytes, m.first_recent_uid,
+    EXISTS (SELECT FROM mailbox_right r WHERE r.mailbox_id = m.id) AS has_list
 """
 _RECENT = """,
     (SELECT count(*) FROM mailbox_message x
@@ -47,7 +56,13 @@ _RECENT = """,
 """
 
 
-def _mailbox(row: Record) -> Mailbox:
+def columns(*, recent: bool) -> str:
+    """What `mailbox_of` needs of `mailbox m`; `recent`: with the count of those."""
+    return _COLUMNS + _RECENT if recent else _COLUMNS
+
+
+def mailbox_of(row: Record) -> Mailbox:
+    """The mailbox in a row of `columns`."""
     return Mailbox(**dict(row))
 
 
@@ -95,22 +110,21 @@ async def find(
 ) -> Mailbox | None:
     """The mailbox; `recent`: with the count of those, which costs more than all the rest."""
     row = await c.fetchrow(
-        f"SELECT {_COLUMNS}{_RECENT if recent else ''} FROM mailbox m"
-        " WHERE account_id = $1 AND name = $2",
+        f"SELECT {columns(recent=recent)} FROM mailbox m WHERE account_id = $1 AND name = $2",
         account_id,
         name,
     )
-    return _mailbox(row) if row else None
+    return mailbox_of(row) if row else None
 
 
 async def listing(c: Connection, account_id: int, *, recent: bool = False) -> list[Mailbox]:
     """All mailboxes of an account, by name; `recent` as for `find`."""
     rows = await c.fetch(
-        f"SELECT {_COLUMNS}{_RECENT if recent else ''} FROM mailbox m"
+        f"SELECT {columns(recent=recent)} FROM mailbox m"
         ' WHERE account_id = $1 ORDER BY name COLLATE "C"',
         account_id,
     )
-    return [_mailbox(row) for row in rows]
+    return [mailbox_of(row) for row in rows]
 
 
 async def rename(c: Connection, account_id: int, old: str, new: str) -> list[int]:
@@ -134,12 +148,6 @@ async def lock_names(c: Connection, account_id: int) -> None:
     await c.execute("SELECT pg_advisory_xact_lock($1, $2)", 0x6D62, account_id % 2**31)
 
 
-_OF_A_MAILBOX = (
-    *("mailbox_message", "mailbox_event", "mailbox_unfolded"),
-    *("mailbox_snapshot", "mailbox_pack", "mailbox_unpacked", "text_pack"),
-)
-
-
 async def delete(c: Connection, mailbox_id: int) -> bool:
     """Remove a mailbox with its placements; False when it was gone already."""
     await c.execute("SELECT 1 FROM mailbox WHERE id = $1 FOR UPDATE", mailbox_id)
@@ -154,12 +162,13 @@ async def delete(c: Connection, mailbox_id: int) -> bool:
 
 
 async def delete_all(c: Connection, account_id: int) -> None:
-    """Remove everything an account has in this store."""
+    """Remove everything an account has in this store, and what it may do in others' mailboxes."""
     for row in await c.fetch(
         "SELECT id FROM mailbox WHERE account_id = $1 ORDER BY id", account_id
     ):
         await delete(c, row["id"])
-    await c.execute("DELETE FROM subscription WHERE account_id = $1", account_id)
+    for table in ("subscription", "mailbox_right", "annotation"):
+        await c.execute(f"DELETE FROM {table} WHERE account_id = $1", account_id)
 
 
 async def subscriptions(c: Connection, account_id: int) -> list[str]:
@@ -196,9 +205,12 @@ async def inboxes(c: Connection, account_ids: list[int]) -> dict[int, int]:
     return {row["account_id"]: row["id"] for row in rows}
 
 
-async def usage(c: Connection, account_id: int) -> int:
-    """Bytes an account's mailboxes hold."""
-    value = await c.fetchval(
-        "SELECT coalesce(sum(bytes), 0)::bigint FROM mailbox WHERE account_id = $1", account_id
+async def usage(c: Connection, account_id: int) -> tuple[int, int]:
+    """Bytes and messages that an account's mailboxes hold."""
+    row = await c.fetchrow(
+        "SELECT coalesce(sum(bytes), 0)::bigint AS bytes,"
+        " coalesce(sum(messages), 0)::bigint AS messages FROM mailbox WHERE account_id = $1",
+        account_id,
     )
-    return int(value)
+    assert row is not None
+    return row["bytes"], row["messages"]

@@ -13,10 +13,11 @@ import asyncpg
 from mailserver.logs import logger
 
 MAILBOX = "mailbox"  # payload "origin:id,id,…"
+RIGHTS = "rights"  # the same, of mailboxes whose access control lists changed
 DIRECTORY = "directory"  # payload: a domain's name
 QUEUE = "queue"  # payload "": something is due
 
-_CHANNELS = (MAILBOX, DIRECTORY, QUEUE)
+_CHANNELS = (MAILBOX, RIGHTS, DIRECTORY, QUEUE)
 _PAYLOAD = 7_900  # bytes; Postgres takes less than 8,000
 
 _KEEPALIVE = 20.0  # seconds between proofs that the connection lives
@@ -84,6 +85,7 @@ class MailboxChanges:
 
     def __init__(self) -> None:
         self.origin = secrets.token_hex(6)
+        self.count = 0  # grows with whatever is told
         self._watchers: dict[int, list[Callable[[], None]]] = {}
 
     def watch(self, mailbox_id: int, callback: Callable[[], None]) -> Callable[[], None]:
@@ -100,12 +102,13 @@ class MailboxChanges:
 
     def changed(self, mailbox_ids: Iterable[int]) -> None:
         """Tell this process's watchers; call it after the commit."""
+        self.count += 1
         for mailbox_id in mailbox_ids:
             for callback in list(self._watchers.get(mailbox_id, ())):
                 callback()
 
     def heard(self, payload: str) -> None:
-        """Take a notification of channel `mailbox`; "" means that any may have changed."""
+        """Take a notification of the channel; "" means that any may have changed."""
         origin, _, ids = payload.partition(":")
         if not payload:
             self.changed(list(self._watchers))

@@ -45,7 +45,10 @@ CREATE TABLE public.account (
     scram_salt bytea DEFAULT SUBSTRING(sha256(uuid_send(gen_random_uuid())) FROM 1 FOR 16) NOT NULL,
     scram_iterations integer DEFAULT 60000 NOT NULL,
     scram_verifier bytea,
+    quota_messages bigint,
+    administrator boolean DEFAULT false NOT NULL,
     CONSTRAINT account_quota_bytes_check CHECK ((quota_bytes > 0)),
+    CONSTRAINT account_quota_messages_check CHECK ((quota_messages > 0)),
     CONSTRAINT account_scram_iterations_check CHECK ((scram_iterations >= 4096)),
     CONSTRAINT account_scram_verifier_check CHECK ((length(scram_verifier) = 64)),
     CONSTRAINT account_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
@@ -79,6 +82,14 @@ CASE kind
     WHEN 'alias'::text THEN (targets <> '{}'::text[])
     ELSE true
 END)
+);
+
+CREATE TABLE public.annotation (
+    mailbox_id bigint NOT NULL,
+    organization_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    entry text NOT NULL,
+    value bytea NOT NULL
 );
 
 CREATE TABLE public.app_password (
@@ -270,6 +281,14 @@ ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN bodystructure_sizes SET STORAG
 ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN bodystructure SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN header_sizes SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.mailbox_pack ALTER COLUMN header SET STORAGE EXTERNAL;
+
+CREATE TABLE public.mailbox_right (
+    mailbox_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    negative boolean NOT NULL,
+    rights text NOT NULL,
+    organization_id bigint NOT NULL
+);
 
 CREATE TABLE public.mailbox_snapshot (
     mailbox_id bigint NOT NULL,
@@ -480,6 +499,9 @@ ALTER TABLE ONLY public.account
 ALTER TABLE ONLY public.address
     ADD CONSTRAINT address_pkey PRIMARY KEY (domain_id, local_part);
 
+ALTER TABLE ONLY public.annotation
+    ADD CONSTRAINT annotation_pkey PRIMARY KEY (mailbox_id, organization_id, account_id, entry);
+
 ALTER TABLE ONLY public.app_password
     ADD CONSTRAINT app_password_account_id_name_key UNIQUE (account_id, name);
 
@@ -530,6 +552,9 @@ ALTER TABLE ONLY public.mailbox_pack
 
 ALTER TABLE ONLY public.mailbox
     ADD CONSTRAINT mailbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.mailbox_right
+    ADD CONSTRAINT mailbox_right_pkey PRIMARY KEY (mailbox_id, account_id, negative);
 
 ALTER TABLE ONLY public.mailbox_snapshot
     ADD CONSTRAINT mailbox_snapshot_pkey PRIMARY KEY (mailbox_id);
@@ -586,6 +611,8 @@ CREATE INDEX address_owners ON public.address USING gin (owners) WHERE (kind = '
 
 CREATE INDEX address_targets ON public.address USING gin (targets);
 
+CREATE INDEX annotation_account ON public.annotation USING btree (account_id) WHERE (account_id <> 0);
+
 CREATE INDEX domain_alias_of ON public.domain USING btree (alias_of) WHERE (alias_of IS NOT NULL);
 
 CREATE INDEX domain_organization ON public.domain USING btree (organization_id);
@@ -597,6 +624,8 @@ CREATE UNIQUE INDEX hidden_capability_client ON public.hidden_capability USING b
 CREATE INDEX mailbox_message_message ON public.mailbox_message USING btree (message_id);
 
 CREATE INDEX mailbox_pack_stale ON public.mailbox_pack USING btree (stale_at) WHERE (stale_at IS NOT NULL);
+
+CREATE INDEX mailbox_right_account ON public.mailbox_right USING btree (account_id, organization_id);
 
 CREATE INDEX message_blob ON public.message USING btree (blob_id);
 

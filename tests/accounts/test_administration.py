@@ -22,7 +22,7 @@ async def test_a_new_account_has_its_mailboxes_and_its_quota(
     async with database.connection() as c:
         names = {mailbox.name for mailbox in await mailboxes.listing(c, made.id)}
     assert names == {name for name, _ in mailboxes.DEFAULTS}
-    assert await accounts.used_bytes(made) == 0
+    assert await accounts.usage(made) == (0, 0)
 
 
 async def test_what_cannot_be_an_account_is_refused_with_its_reason(

@@ -24,6 +24,7 @@ NOWHERE = Entry(
     posting=None,
     account_id=None,
     quota_bytes=None,
+    quota_messages=None,
     account_active=False,
 )
 

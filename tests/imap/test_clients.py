@@ -62,7 +62,7 @@ def imaplib_session(doors: Doors) -> None:
         ok(client.enable("UTF8=ACCEPT"))
         ok(client.create('"Größe & Maß"'))
         assert '(\\HasNoChildren) "/" "Größe & Maß"'.encode() in ok(client.list('""', '"G*"'))
-        assert ok(client.namespace()) == [b'(("" "/")) NIL NIL']
+        assert ok(client.namespace()) == [b'(("" "/")) (("user/" "/")) NIL']
         assert client.noop()[0] == "OK"
 
 

@@ -20,6 +20,7 @@ from imap.rendering import flags_bytes
 from imap.session import Selected
 from imap.updates import update_lines
 from imap.view import View
+from mailserver.mail import rights
 from mailserver.storage.events import Event, Kind, State
 from tests.support.imap_picture import Picture
 
@@ -91,7 +92,8 @@ class Session:
         self.process = process
         self.view = View(process.state, read_only=False)
         opened: Any = SimpleNamespace(state=process.state)
-        selected = Selected("INBOX", opened, self.view, keywords=1)
+        access: Any = SimpleNamespace(rights=rights.ALL)
+        selected = Selected("INBOX", opened, self.view, access, keywords=1)
         self.session: Any = SimpleNamespace(
             mailbox=lambda: selected, qresync=False, condstore=False
         )

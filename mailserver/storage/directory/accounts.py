@@ -23,6 +23,8 @@ class AccountRow:
     organization_id: int
     organization: str
     quota_bytes: int | None
+    quota_messages: int | None
+    administrator: bool  # of its organization
     state: str  # "active" or "suspended"
     created_at: datetime
     password_hash: str = field(repr=False)
@@ -42,7 +44,8 @@ class ScramRow:
 
 _SELECT = """
     SELECT a.id, a.local_part, a.domain_id, d.name AS domain, d.state AS domain_state,
-           d.organization_id, o.name AS organization, a.quota_bytes, a.state, a.created_at,
+           d.organization_id, o.name AS organization, a.quota_bytes,
+           a.quota_messages, a.administrator, a.state, a.created_at,
            a.password_hash, a.scram_salt, a.scram_iterations, a.scram_verifier
       FROM account a
       JOIN domain d ON d.id = a.domain_id
@@ -112,6 +115,18 @@ async def ids(c: Connection, domain_id: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def addresses(c: Connection, organization_id: int, account_ids: list[int]) -> dict[int, str]:
+    """Addresses by account id, of those that are the organization's."""
+    rows = await c.fetch(
+        "SELECT a.id, a.local_part || '@' || d.name AS address"
+        " FROM account a JOIN domain d ON d.id = a.domain_id"
+        " WHERE d.organization_id = $1 AND a.id = ANY($2::bigint[])",
+        organization_id,
+        account_ids,
+    )
+    return {row["id"]: row["address"] for row in rows}
+
+
 async def set_password(
     c: Connection, account_id: int, password_hash: str, scram_verifier: bytes
 ) -> None:
@@ -137,8 +152,21 @@ async def renew(
     )
 
 
-async def set_quota(c: Connection, account_id: int, quota_bytes: int | None) -> None:
-    await c.execute("UPDATE account SET quota_bytes = $2 WHERE id = $1", account_id, quota_bytes)
+async def set_quota(
+    c: Connection, account_id: int, quota_bytes: int | None, quota_messages: int | None
+) -> None:
+    await c.execute(
+        "UPDATE account SET quota_bytes = $2, quota_messages = $3 WHERE id = $1",
+        account_id,
+        quota_bytes,
+        quota_messages,
+    )
+
+
+async def set_administrator(c: Connection, account_id: int, administrator: bool) -> None:
+    await c.execute(
+        "UPDATE account SET administrator = $2 WHERE id = $1", account_id, administrator
+    )
 
 
 async def set_state(c: Connection, account_id: int, state: str) -> None:

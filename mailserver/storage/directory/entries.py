@@ -48,6 +48,7 @@ class Entry:
     posting: Posting | None  # of a group
     account_id: int | None
     quota_bytes: int | None
+    quota_messages: int | None
     account_active: bool
     role: bool = False  # postmaster or abuse was asked for
     contact: str = ""  # of the organization
@@ -69,7 +70,8 @@ LOOK_UP = """
            found.local_part AS matched, found.posting,
            CASE WHEN found.for_owners THEN 'owners' ELSE found.kind END AS kind,
            CASE WHEN found.for_owners THEN found.owners ELSE found.targets END AS targets,
-           account.id AS account_id, account.quota_bytes, account.state AS account_state,
+           account.id AS account_id, account.quota_bytes, account.quota_messages,
+           account.state AS account_state,
            asked.base IN ('postmaster', 'abuse') AS role, o.contact,
            CASE WHEN found.local_part IS NULL AND asked.base IN ('postmaster', 'abuse') THEN (
                 SELECT first.local_part || '@' || home.name
@@ -129,6 +131,7 @@ def _entry(row: Record) -> Entry:
         posting=Posting(row["posting"]) if row["posting"] else None,
         account_id=row["account_id"],
         quota_bytes=row["quota_bytes"],
+        quota_messages=row["quota_messages"],
         account_active=row["account_state"] == "active",
         role=row["role"],
         contact=row["contact"] or "",

@@ -85,7 +85,6 @@ from imap.protocol.tokens import Cursor
         (responses.exists(23), b"* 23 EXISTS\r\n"),
         (responses.recent(5), b"* 5 RECENT\r\n"),
         (responses.expunge(44), b"* 44 EXPUNGE\r\n"),
-        (responses.personal_namespace(), b'* NAMESPACE (("" "/")) NIL NIL\r\n'),
         # RFC 4731 §3.1
         (
             responses.esearch(b"A282", [(b"MIN", b"2"), (b"COUNT", b"3")]),

@@ -1,0 +1,93 @@
+"""Annotations of mailboxes and of the server (RFC 5464): names, and values of any bytes.
+
+An entry below /private is one account's, one below /shared everybody's who may read the mailbox;
+those of the server are shared within an organization.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailserver.storage.database import Connection
+
+_PRIVATE = "/private/"
+_MINE = "account_id = CASE WHEN starts_with(entry, '/private/') THEN $3::bigint ELSE 0 END"
+
+
+@dataclass(slots=True)
+class Holder:
+    """What is annotated: a mailbox, or the server as an organization sees it."""
+
+    mailbox_id: int = 0
+    organization_id: int = 0  # of the server's annotations
+
+
+async def sizes(c: Connection, holder: Holder, account_id: int) -> dict[str, int]:
+    """Bytes of each value that the account may see, by name, in order."""
+    rows = await c.fetch(
+        "SELECT entry, octet_length(value) AS size FROM annotation"
+        f" WHERE mailbox_id = $1 AND organization_id = $2 AND {_MINE}"
+        ' ORDER BY entry COLLATE "C"',
+        holder.mailbox_id,
+        holder.organization_id,
+        account_id,
+    )
+    return {row["entry"]: row["size"] for row in rows}
+
+
+async def values(
+    c: Connection, holder: Holder, account_id: int, entries: Sequence[str]
+) -> dict[str, bytes]:
+    """The values of entries by name; those that have none are missing."""
+    rows = await c.fetch(
+        "SELECT entry, value FROM annotation WHERE mailbox_id = $1 AND organization_id = $2"
+        f" AND {_MINE} AND entry = ANY($4::text[])",
+        holder.mailbox_id,
+        holder.organization_id,
+        account_id,
+        entries,
+    )
+    return {row["entry"]: row["value"] for row in rows}
+
+
+async def of_mailboxes(
+    c: Connection, mailbox_ids: Sequence[int], account_id: int, entries: Sequence[str]
+) -> dict[int, dict[str, bytes]]:
+    """The values of the same entries in many mailboxes, by mailbox and name."""
+    rows = await c.fetch(
+        "SELECT mailbox_id, entry, value FROM annotation"
+        " WHERE mailbox_id = ANY($1::bigint[]) AND organization_id = $2"
+        f" AND {_MINE} AND entry = ANY($4::text[])",
+        mailbox_ids,
+        0,
+        account_id,
+        entries,
+    )
+    found: dict[int, dict[str, bytes]] = {}
+    for row in rows:
+        found.setdefault(row["mailbox_id"], {})[row["entry"]] = row["value"]
+    return found
+
+
+async def put(
+    c: Connection, holder: Holder, account_id: int, entry: str, value: bytes | None
+) -> None:
+    """Set an entry, or remove it (None)."""
+    key = (
+        *(holder.mailbox_id, holder.organization_id),
+        *(account_id if entry.startswith(_PRIVATE) else 0, entry),
+    )
+    if value is None:
+        await c.execute(
+            "DELETE FROM annotation WHERE mailbox_id = $1 AND organization_id = $2"
+            " AND account_id = $3 AND entry = $4",
+            *key,
+        )
+        return
+    await c.execute(
+        "INSERT INTO annotation (mailbox_id, organization_id, account_id, entry, value)"
+        " VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT (mailbox_id, organization_id, account_id, entry)"
+        " DO UPDATE SET value = EXCLUDED.value",
+        *key,
+        value,
+    )
