@@ -15,6 +15,7 @@ from imap.commands import (
     fetch,
     listing,
     mailbox,
+    replace,
     resync,
     search,
     select,
@@ -34,6 +35,7 @@ from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.replace import Replace
 from imap.protocol.responses import Condition
 from imap.protocol.search import Search, names_numbers
 from imap.protocol.select import Check, Close, Expunge, Select, Unselect
@@ -114,6 +116,7 @@ TABLE: dict[type[Command], Rule] = {
     Store: Rule(_SELECTED, store.store),
     Copy: Rule(_SELECTED, copy.copy),
     Move: Rule(_SELECTED, copy.move),
+    Replace: Rule(_SELECTED, talks=replace.replace),
 }
 
 VERBS = {command: command.__name__.upper() for command in TABLE} | {Threading: "THREAD"}

@@ -6,10 +6,11 @@ writes for all processes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from imap import following
 from imap.columns import DELETED, MAX_UID, SEEN, Entry
@@ -31,11 +32,17 @@ from mailserver.storage.notifications import MAILBOX, MailboxChanges
 
 NEWEST = 2**63 - 1  # RFC 7162 §7: no modseq is greater
 
+T = TypeVar("T")
+
 _RETRY = 1.0  # seconds until a mailbox of idle clients is looked at again when storage was away
 
 
 class MailboxDeleted(Exception):
     """The mailbox is gone; sessions that have it selected are told BYE."""
+
+
+class MessageGone(Exception):
+    """The message that was to be replaced is expunged; nothing was written."""
 
 
 class TooManyKeywords(Exception):
@@ -313,6 +320,31 @@ class OpenMailbox:
         # Here too, if it is the target: then both events come from the log, in their order.
         self._changes.changed([target_id])
         return copied
+
+    async def replace(
+        self, uid: int, target_id: int, place: Callable[[Connection], Awaitable[T]]
+    ) -> tuple[T, int]:
+        """Remove a message in the transaction in which `place` writes another to the target.
+
+        `place` locks the target and takes one modseq there. Gives what it gave, and the modseq of
+        the removal. Raises MessageGone, MailboxDeleted.
+        """
+        here = target_id == self.state.id
+        async with self._transaction() as c:
+            # Locks are taken in the order of the ids.
+            placed = await place(c) if target_id < self.state.id else None
+            row = await self._lock(c)
+            gone = list(self.state.columns.slices([(uid, uid)]))
+            if not gone:
+                raise MessageGone(uid)
+            if placed is None:
+                placed = await place(c)
+            event = await self._remove(c, row.highest_modseq + 1 + here, gone)
+        if not here:
+            self._written(event)
+        # Here too, if it is the target: then both events come from the log, in their order.
+        self._changes.changed([target_id])
+        return placed, event.modseq
 
     def _deleted(self, ranges: Sequence[tuple[int, int]] | None) -> list[tuple[int, int]]:
         columns = self.state.columns
