@@ -6,15 +6,16 @@ for that and its bytes end early, the connection ends, since nothing else can en
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from imap import binary, contents, static
+from imap import binary, contents, fetch_plan, static
 from imap.binary import Encoded
 from imap.columns import MAX_UID, SEEN
 from imap.commands.vanished import tell_vanished
 from imap.contents import Wanted
+from imap.fetch_plan import PlannedMessage, Value
 from imap.fetch_rows import FetchRows, escaped
 from imap.message_cache import Batch, RowByRow
 from imap.named import Span, changed_since, chunks, named, paged, size
@@ -23,16 +24,14 @@ from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.fetch import BinaryItem, BodyItem, Fetch, FetchAttribute, SectionItem
 from imap.protocol.objectid import EMAILID_PAIR, THREADID_PAIR
-from imap.protocol.section import Section
 from imap.protocol.sequence import runs
 from imap.protocol.strings import char8, literal
 from imap.rendering import flag_texts
-from imap.sections import Range, clip, finish, is_cached, is_made, wanted_range
+from imap.sections import Range, finish, is_cached, is_made
 from imap.session import Answer, Disconnected, Session
 from imap.updates import flags_in_use
 from mailserver import metrics
 from mailserver.errors import StorageUnavailable
-from mailserver.mail.parts import Encoding, PartTable
 from mailserver.objects import ObjectMissing
 from mailserver.storage import messages
 from mailserver.storage.blobs import BlobMissing
@@ -42,7 +41,6 @@ _COLUMNS_AT_ONCE = 2000  # messages whose answer is FLAGS and UID, about 100 KB
 _ROWS_AT_ONCE = 500
 _STREAMED = 1 << 20  # bytes: a message that has more to tell is written in pieces of this size
 
-_WHOLE = Section()
 _COLUMNS = {
     **dict.fromkeys(static.ATTRIBUTES, Column.STATIC),
     FetchAttribute.BODY: Column.BODY,
@@ -153,70 +151,6 @@ async def respond(session: Session, spans: Sequence[Span], items: Items) -> int:
     return fetching.missing
 
 
-Value = bytes | Range | Encoded | None
-
-
-@dataclass(slots=True)
-class _Message:
-    """A message and, for each section item: its value, the range to read, or None: there is none.
-
-    `wanted.ranges` are the ranges among the values, in order.
-    """
-
-    wanted: Wanted
-    values: list[Value]
-
-    @property
-    def undecodable(self) -> bool:
-        """True if a part would have to be decoded that cannot be."""
-        return any(
-            isinstance(value, Encoded) and value.encoding is Encoding.UNKNOWN
-            for value in self.values
-        )
-
-
-def _plan(row: MessageRow, items: Items) -> _Message:
-    values: list[Value] = []
-    table = None
-    for item, cached in zip(items.sections, items.cached, strict=True):
-        if isinstance(item, BinaryItem):
-            table = table or PartTable.decode(row.parts)
-            values.append(binary.locate(item, table, len(row.prefix)))
-        elif cached and row.fields is not None:
-            values.append(finish(item, row.prefix + row.fields))
-        elif item.section == _WHOLE:
-            values.append(clip((0, row.size), item.partial))
-        else:
-            table = table or PartTable.decode(row.parts)
-            values.append(wanted_range(item, table, len(row.prefix)))
-    ranges = [v.span if isinstance(v, Encoded) else v for v in values]
-    return _Message(Wanted(row, [v for v in ranges if isinstance(v, tuple)]), values)
-
-
-def _strings(
-    message: _Message, sections: Sequence[SectionItem], read: Sequence[bytes]
-) -> list[bytes]:
-    """The nstrings of a message's section items; `read` are the bytes of its ranges."""
-    remaining = iter(read)
-    strings = []
-    for item, value in zip(sections, message.values, strict=True):
-        if isinstance(item, BinaryItem):
-            strings.append(_binary(item, value, remaining))
-        elif value is None:
-            strings.append(b"NIL")
-        elif isinstance(value, bytes):
-            strings.append(literal(value))
-        else:
-            strings.append(literal(finish(item, next(remaining))))
-    return strings
-
-
-def _binary(item: BinaryItem, value: Value, read: Iterator[bytes]) -> bytes:
-    if not isinstance(value, Encoded):
-        return binary.missing(item)
-    return binary.value(item, value, next(read))
-
-
 def _literals(item: SectionItem, headers: Sequence[bytes]) -> list[bytes]:
     """An item of chosen header fields, made of the kept fields of many messages."""
     assert isinstance(item, BodyItem), "only chosen fields of the header are kept"
@@ -291,7 +225,7 @@ class _Fetching:
             self._previews = await messages.previews(c, list(picked.message_ids))
 
     async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
-        planned = [_plan(row, self._items) for row in rows]
+        planned = [fetch_plan.plan(row, self._items.sections, self._items.cached) for row in rows]
         if any(message.undecodable for message in planned):
             here = [place for place, message in enumerate(planned) if not message.undecodable]
             self.undecodable += len(planned) - len(here)
@@ -303,11 +237,11 @@ class _Fetching:
             else:
                 await self._tell_group(part, group)
 
-    async def _tell_group(self, picked: Picked, group: list[_Message]) -> None:
+    async def _tell_group(self, picked: Picked, group: list[PlannedMessage]) -> None:
         blobs = self._session.node.blobs
         loaded = await contents.load(blobs, [message.wanted for message in group])
         strings = [
-            _strings(message, self._items.sections, read)
+            fetch_plan.strings(message, self._items.sections, read)
             for message, read in zip(group, loaded, strict=True)
             if read is not None
         ]
@@ -379,7 +313,7 @@ class _Fetching:
 
     # ── large messages ───────────────────────────────────────────────────────────────────────
 
-    async def _stream(self, picked: Picked, message: _Message) -> None:
+    async def _stream(self, picked: Picked, message: PlannedMessage) -> None:
         """Write the response of one message in pieces."""
         blobs, row = self._session.node.blobs, message.wanted.row
         end = max(end for _, end in message.wanted.ranges)

@@ -13,8 +13,7 @@ from imap.protocol.tokens import Cursor
 
 # iserver = [iuserinfo "@"] host [ ":" port ];  iuserinfo = enc-user [iauth] / [enc-user] iauth
 _SERVER = rb"(?:(?:imap:)?//(?:(?P<user>[^@/;]*)(?:;AUTH=[^@/]*)?@)?(?P<host>[^@/:;]+)(?::\d*)?)?"
-# imessagepart = enc-mailbox [uidvalidity] iuid [isection] [ipartial]; QUIRKS: RFC 4469's own
-# examples leave it open whether a relative URL names its mailbox.
+# imessagepart = enc-mailbox [uidvalidity] iuid [isection] [ipartial], or from the iuid on
 _MAILBOX = rb"(?:/(?P<mailbox>[^;?#]+?)(?:;UIDVALIDITY=(?P<validity>[1-9]\d{0,9}))?/)?"
 _PART = (
     rb";UID=(?P<uid>[1-9]\d{0,9})(?:/;SECTION=(?P<section>[^;?#/]+))?"
@@ -42,7 +41,7 @@ class MessageUrl:
 
 
 def parse_url(url: bytes) -> MessageUrl:
-    """Raises ParseError for what is no URL of a message, or needs URLAUTH (RFC 4467)."""
+    """Raises ParseError for what is no URL of a message, or needs URLAUTH."""
     found = _URL.fullmatch(url)
     if found is None or (found["host"] and found["mailbox"] is None):
         raise ParseError(0, "expected the URL of a message")

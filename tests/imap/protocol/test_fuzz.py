@@ -42,6 +42,7 @@ WORDS = [
     *(b"FLAGS", b"+FLAGS.SILENT", b"(\\Seen)", b"MESSAGES", b"RETURN (", b"STATUS (", b"USE ("),
     *(b"COMPRESS", b"DEFLATE", b"UTF8 (~{3+}\r\nabc)", b"EMAILID", b"THREADID", b"MAILBOXID"),
     *(b"CHANGEDSINCE 1", b"UNCHANGEDSINCE", b"VANISHED", b"QRESYNC (1 2", b"CONDSTORE", b"MODSEQ"),
+    *(b"REPLACE", b"CATENATE (", b"URL a", b"TEXT {3}\r\nabc", b"BINARY[1.2]", b"BINARY.SIZE["),
     *(b"PARTIAL -1:-2", b'"/flags/a" all 1', b"(1:2 3,4)"),
     *(b"OR", b"NOT", b"ALL", b"CHARSET", b"SINCE", b"1-Feb-1994", b"HEADER", b"KEYWORD", b"LARGER"),
 ]
