@@ -4,11 +4,13 @@ Offsets count in the message as served, prefix first (imap/sections.py). A small
 whole, many in one query; of a large one only the ranges are read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
+from imap.binary import Encoded, Window
 from imap.sections import Range
 from mailserver.logs import logger
+from mailserver.mail.transfer_encoding import decoder
 from mailserver.objects.interface import ObjectMissing
 from mailserver.storage.blobs import BlobMissing, Blobs
 from mailserver.storage.messages import MessageRow
@@ -94,6 +96,23 @@ async def read(blobs: Blobs, row: MessageRow, span: Range) -> bytes:
     if end <= max(start, prefix):
         return head
     return head + await blobs.read(row.blob_id, max(0, start - prefix), end - prefix)
+
+
+async def decoded(
+    blobs: Blobs, row: MessageRow, encoded: Encoded, partial: Range | None, piece: int
+) -> AsyncIterator[bytes]:
+    """A part without its encoding, or bytes `partial` of that; reads `piece` bytes at a time.
+
+    Raises as `read`.
+    """
+    decoding, window = decoder(encoded.encoding), Window(partial)
+    start, end = encoded.span
+    for place in range(start, end, piece):
+        found = await read(blobs, row, (place, min(place + piece, end)))
+        yield window.cut(decoding.feed(found))
+        if window.full:
+            return
+    yield window.cut(decoding.end())
 
 
 def _served(prefix: bytes, content: bytes, span: Range) -> bytes:

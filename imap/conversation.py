@@ -12,7 +12,6 @@ from imap.commands.session import known_capabilities
 from imap.connection import Connection, Doorway
 from imap.dispatch import count, execute, lost_mailbox, refused_in_state, tell
 from imap.protocol import responses
-from imap.protocol.append import AppendMessage, parse_append_message
 from imap.protocol.command import Request, parse_command
 from imap.protocol.errors import ParseError
 from imap.protocol.events import (
@@ -219,8 +218,8 @@ class Conversation(Connection):
             return
         await self._request(request)
 
-    async def receive(self, write: Callable[[bytes], None]) -> Frame | AppendMessage | Answer:
-        """The announced message (Channel)."""
+    async def receive(self, write: Callable[[bytes], None]) -> Frame | LiteralRequested | Answer:
+        """The announced literal of a message (Channel)."""
         asked, self._asked = self._asked, None
         assert asked is not None
         if not asked.non_sync:
@@ -235,14 +234,13 @@ class Conversation(Connection):
                 return self._completed(event)
             write(event.data)
 
-    def _completed(self, event: Event) -> Frame | AppendMessage | Answer:
-        """What follows the message. Raises ParseError."""
+    def _completed(self, event: Event) -> Frame | LiteralRequested | Answer:
+        """What follows the literal."""
         if isinstance(event, Frame):
-            parse_command(event, utf8=self.session.utf8)
             return event
         if isinstance(event, LiteralRequested):
             self._asked = event
-            return parse_append_message(event.line, event.size)
+            return event
         if isinstance(event, LiteralTooLarge):
             self._fatal = event.fatal
             return self._refused(event)

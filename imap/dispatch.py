@@ -18,6 +18,7 @@ from imap.commands import (
     mailbox,
     metadata,
     quota,
+    replace,
     resync,
     search,
     select,
@@ -41,6 +42,7 @@ from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.protocol.metadata import GetMetadata, SetMetadata
 from imap.protocol.quota import GetQuota, GetQuotaRoot, SetQuota
+from imap.protocol.replace import Replace
 from imap.protocol.responses import Condition
 from imap.protocol.search import Search, names_numbers
 from imap.protocol.select import Check, Close, Expunge, Select, Unselect
@@ -131,6 +133,7 @@ TABLE: dict[type[Command], Rule] = {
     Store: Rule(_SELECTED, store.store),
     Copy: Rule(_SELECTED, copy.copy),
     Move: Rule(_SELECTED, copy.move),
+    Replace: Rule(_SELECTED, talks=replace.replace),
 }
 
 VERBS = {command: command.__name__.upper() for command in TABLE} | {Threading: "THREAD"}
@@ -142,6 +145,7 @@ _RIGHTS: dict[type[Command], str] = {
     Unselect: "",
     Expunge: "re",
     Move: "rte",
+    Replace: "rte",  # RFC 8508 §3: as STORE of \Deleted and EXPUNGE
 }
 
 

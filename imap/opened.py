@@ -7,9 +7,10 @@ for all processes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from imap import following
 from imap.columns import MAX_UID, SEEN, Entry
@@ -30,11 +31,17 @@ from mailserver.storage.keywords import (
 )
 from mailserver.storage.notifications import MAILBOX, MailboxChanges
 
+T = TypeVar("T")
+
 _RETRY = 1.0  # seconds until a mailbox of idle clients is looked at again when storage was away
 
 
 class MailboxDeleted(Exception):
     """The mailbox is gone; sessions that have it selected are told BYE."""
+
+
+class MessageGone(Exception):
+    """The message that was to be replaced is expunged; nothing was written."""
 
 
 @dataclass(slots=True)
@@ -268,6 +275,32 @@ class OpenMailbox:
         # Here too, if it is the target: then both events come from the log, in their order.
         self._changes.changed([target_id])
         return copied
+
+    async def replace(
+        self, uid: int, target_id: int, place: Callable[[Connection], Awaitable[T]]
+    ) -> tuple[T, int]:
+        """Remove a message in the transaction in which `place` writes another to the target.
+
+        `place` locks the target and takes one modseq there. Gives what it gave, and the modseq of
+        the removal. Raises MessageGone, MailboxDeleted.
+        """
+        here = target_id == self.state.id
+        async with self._turn(), self._database.transaction() as c:
+            # Locks are taken in the order of the ids.
+            placed = await place(c) if target_id < self.state.id else None
+            row = await self._lock(c)
+            gone = list(self.state.columns.slices([(uid, uid)]))
+            if not gone:
+                raise MessageGone(uid)
+            if placed is None:
+                placed = await place(c)
+            removed = removal(self.state, row.highest_modseq + 1 + here, gone)
+            await self._append(c, removed)
+        if not here:
+            self._written(removed)
+        # Here too, if it is the target: then both events come from the log, in their order.
+        self._changes.changed([target_id])
+        return placed, removed.event.modseq
 
     async def _place(
         self, c: Connection, entries: list[Entry], target_id: int

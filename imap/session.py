@@ -15,8 +15,7 @@ from typing import Protocol
 from imap.access import Access
 from imap.message_cache import MessageCache
 from imap.opened import OpenMailbox
-from imap.protocol.append import AppendMessage
-from imap.protocol.events import Frame
+from imap.protocol.events import Frame, LiteralRequested
 from imap.protocol.responses import Condition
 from imap.registry import Mailboxes
 from imap.view import View
@@ -98,11 +97,11 @@ class Channel(Protocol):
     def ssl_object(self) -> ssl.SSLObject | None:
         """The TLS of the connection."""
 
-    async def receive(self, write: Callable[[bytes], None]) -> Frame | AppendMessage | Answer:
-        """Take the announced message, piece by piece.
+    async def receive(self, write: Callable[[bytes], None]) -> Frame | LiteralRequested | Answer:
+        """Take the announced literal of a message, piece by piece.
 
-        Gives the whole command, the next message that is announced (RFC 3502), or a refusal.
-        Raises ParseError.
+        Gives what follows: the whole command, the next such literal that is announced, or a
+        refusal.
         """
 
 

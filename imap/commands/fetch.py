@@ -10,28 +10,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from imap import contents, static
+from imap import binary, contents, fetch_plan, static
+from imap.binary import Encoded
 from imap.columns import MAX_UID, SEEN
 from imap.commands.vanished import tell_vanished
 from imap.contents import Wanted
+from imap.fetch_plan import PlannedMessage, Value
 from imap.fetch_rows import FetchRows, escaped
 from imap.message_cache import Batch, RowByRow
 from imap.named import Span, changed_since, chunks, named, paged, size
 from imap.picked import Picked, pick
 from imap.protocol import responses
-from imap.protocol.fetch import BodyItem, Fetch, FetchAttribute
+from imap.protocol.fetch import BinaryItem, BodyItem, Fetch, FetchAttribute, SectionItem
 from imap.protocol.objectid import EMAILID_PAIR, THREADID_PAIR
-from imap.protocol.section import Section
 from imap.protocol.sequence import runs
 from imap.protocol.strings import char8, literal
 from imap.rendering import flag_texts
-from imap.sections import Range, clip, finish, is_cached, is_made, wanted_range
+from imap.sections import Range, finish, is_cached, is_made
 from imap.session import Answer, Disconnected, Session
 from imap.updates import flags_in_use
 from imap.writing import Change, Storing
 from mailserver import metrics
 from mailserver.errors import StorageUnavailable
-from mailserver.mail.parts import PartTable
 from mailserver.objects import ObjectMissing
 from mailserver.storage import messages
 from mailserver.storage.blobs import BlobMissing
@@ -41,7 +41,6 @@ _COLUMNS_AT_ONCE = 2000  # messages whose answer is FLAGS and UID, about 100 KB
 _ROWS_AT_ONCE = 500
 _STREAMED = 1 << 20  # bytes: a message that has more to tell is written in pieces of this size
 
-_WHOLE = Section()
 _COLUMNS = {
     **dict.fromkeys(static.ATTRIBUTES, Column.STATIC),
     FetchAttribute.BODY: Column.BODY,
@@ -71,7 +70,12 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     # RFC 4314 §4: without `s` nothing becomes \Seen.
     untouched = selected.view.read_only or not selected.access.may("s")
     items = Items.of(command, read_only=untouched, condstore=session.condstore)
-    if await respond(session, spans, items):
+    try:
+        missing = await respond(session, spans, items)
+    except UnknownEncoding:
+        # RFC 3516 §4.3; the other messages have been told.
+        return Answer.no("A part has an unknown encoding", responses.UNKNOWN_CTE)
+    if missing:
         return Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
     return Answer.ok("FETCH completed")
 
@@ -82,13 +86,15 @@ class Items:
 
     attributes: list[FetchAttribute]
     flags: bool = False
-    sections: list[BodyItem] = field(default_factory=list)
+    sections: list[SectionItem] = field(default_factory=list)
     sets_seen: bool = False
     cached: list[bool] = field(init=False)  # of `sections`: can be made of what the row keeps
     columns: frozenset[Column] = field(init=False)  # that the attributes are made of
 
     def __post_init__(self) -> None:
-        self.cached = [is_cached(item.section) for item in self.sections]
+        self.cached = [
+            isinstance(item, BodyItem) and is_cached(item.section) for item in self.sections
+        ]
         self.columns = frozenset(_COLUMNS[item] for item in self.attributes if item in _COLUMNS)
 
     @classmethod
@@ -97,8 +103,9 @@ class Items:
         asked = [FetchAttribute.UID] if command.by_uid else []
         if command.modifiers.changed_since is not None:
             asked.append(FetchAttribute.MODSEQ)  # RFC 7162 §3.1.4.1
-        sections = [item for item in command.items if isinstance(item, BodyItem)]
+        sections = [item for item in command.items if not isinstance(item, FetchAttribute)]
         # RFC 3501 §6.4.5: only BODY.PEEK leaves \Seen alone, and so does EXAMINE (§6.3.2).
+        # RFC 3516 §4.2: BINARY.PEEK and BINARY.SIZE do too.
         sets_seen = not read_only and any(not item.peek for item in sections)
         if sets_seen and condstore:
             asked += MODSEQ_ITEMS  # RFC 7162 §3.2.4
@@ -127,57 +134,28 @@ class Items:
         return all(self.cached) and FetchAttribute.PREVIEW not in self.attributes
 
 
+class UnknownEncoding(Exception):
+    """BINARY was asked of parts that nobody can decode; their messages were not told."""
+
+
 async def respond(session: Session, spans: Sequence[Span], items: Items) -> int:
-    """Write the FETCH responses of all messages in `spans`; gives how many had gone meanwhile."""
+    """Write the FETCH responses of all messages in `spans`; gives how many had gone meanwhile.
+
+    Raises UnknownEncoding.
+    """
     fetching = _Fetching(session, items)
     at_once = _ROWS_AT_ONCE if items.needs_rows else _COLUMNS_AT_ONCE
     for chunk in chunks(spans, at_once):
         await fetching.tell(chunk)
     await session.services.messages.wish(session.mailbox().opened.state.id, fetching.row_by_row)
+    if fetching.undecodable:
+        raise UnknownEncoding
     return fetching.missing
 
 
-@dataclass(slots=True)
-class _Message:
-    """A message and, for each section item: its value, the range to read, or None: there is none.
-
-    `wanted.ranges` are the ranges among the values, in order.
-    """
-
-    wanted: Wanted
-    values: list[bytes | Range | None]
-
-
-def _plan(row: MessageRow, items: Items) -> _Message:
-    values: list[bytes | Range | None] = []
-    table = None
-    for item, cached in zip(items.sections, items.cached, strict=True):
-        if cached and row.fields is not None:
-            values.append(finish(item, row.prefix + row.fields))
-        elif item.section == _WHOLE:
-            values.append(clip((0, row.size), item.partial))
-        else:
-            table = table or PartTable.decode(row.parts)
-            values.append(wanted_range(item, table, len(row.prefix)))
-    return _Message(Wanted(row, [v for v in values if isinstance(v, tuple)]), values)
-
-
-def _strings(message: _Message, sections: Sequence[BodyItem], read: Sequence[bytes]) -> list[bytes]:
-    """The nstrings of a message's section items; `read` are the bytes of its ranges."""
-    remaining = iter(read)
-    strings = []
-    for item, value in zip(sections, message.values, strict=True):
-        if value is None:
-            strings.append(b"NIL")
-        elif isinstance(value, bytes):
-            strings.append(literal(value))
-        else:
-            strings.append(literal(finish(item, next(remaining))))
-    return strings
-
-
-def _literals(item: BodyItem, headers: Sequence[bytes]) -> list[bytes]:
+def _literals(item: SectionItem, headers: Sequence[bytes]) -> list[bytes]:
     """An item of chosen header fields, made of the kept fields of many messages."""
+    assert isinstance(item, BodyItem), "only chosen fields of the header are kept"
     return [literal(finish(item, header)) for header in headers]
 
 
@@ -190,6 +168,7 @@ class _Fetching:
         self._items = items
         self._previews: dict[int, bytes | None] = {}  # of the batch, if they are told
         self.missing = 0  # messages that were expunged and are gone
+        self.undecodable = 0  # messages with a part that BINARY cannot decode
         self.row_by_row = RowByRow()
 
     async def tell(self, spans: Sequence[Span]) -> None:
@@ -248,7 +227,11 @@ class _Fetching:
             self._previews = await messages.previews(c, list(picked.message_ids))
 
     async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
-        planned = [_plan(row, self._items) for row in rows]
+        planned = [fetch_plan.plan(row, self._items.sections, self._items.cached) for row in rows]
+        if any(message.undecodable for message in planned):
+            here = [place for place, message in enumerate(planned) if not message.undecodable]
+            self.undecodable += len(planned) - len(here)
+            picked, planned = picked.only(here), [planned[place] for place in here]
         for start, end in contents.groups([message.wanted for message in planned]):
             part, group = picked.part(start, end), planned[start:end]
             if len(group) == 1 and group[0].wanted.length > _STREAMED:
@@ -256,11 +239,11 @@ class _Fetching:
             else:
                 await self._tell_group(part, group)
 
-    async def _tell_group(self, picked: Picked, group: list[_Message]) -> None:
+    async def _tell_group(self, picked: Picked, group: list[PlannedMessage]) -> None:
         blobs = self._session.node.blobs
         loaded = await contents.load(blobs, [message.wanted for message in group])
         strings = [
-            _strings(message, self._items.sections, read)
+            fetch_plan.strings(message, self._items.sections, read)
             for message, read in zip(group, loaded, strict=True)
             if read is not None
         ]
@@ -332,7 +315,7 @@ class _Fetching:
 
     # ── large messages ───────────────────────────────────────────────────────────────────────
 
-    async def _stream(self, picked: Picked, message: _Message) -> None:
+    async def _stream(self, picked: Picked, message: PlannedMessage) -> None:
         """Write the response of one message in pieces."""
         blobs, row = self._session.node.blobs, message.wanted.row
         end = max(end for _, end in message.wanted.ranges)
@@ -348,11 +331,13 @@ class _Fetching:
             for item, value in zip(self._items.sections, message.values, strict=True):
                 head += separator + item.label + b" "
                 separator = b" "
-                if isinstance(value, tuple):
+                if isinstance(item, BinaryItem):
+                    head = await self._stream_binary(head, row, item, value)
+                elif isinstance(value, tuple):
                     await self._stream_item(head, row, item, value)
                     head = b""
                 else:
-                    head += b"NIL" if value is None else literal(value)
+                    head += literal(value) if isinstance(value, bytes) else b"NIL"
         except (BlobMissing, ObjectMissing, StorageUnavailable) as error:
             # What was announced cannot be written; the peer must not take what follows for it.
             raise Disconnected("message ended within its response") from error
@@ -371,6 +356,26 @@ class _Fetching:
             head = b""
         if head:
             await self._put(head)
+
+    async def _stream_binary(
+        self, head: bytes, row: MessageRow, item: BinaryItem, value: Value
+    ) -> bytes:
+        """Write a decoded part; gives what is still to be written.
+
+        It is decoded twice, since its length comes first: no more than a piece is in memory.
+        """
+        if not isinstance(value, Encoded):
+            return head + binary.missing(item)
+        blobs = self._session.node.blobs
+        size, nul = 0, False
+        async for piece in contents.decoded(blobs, row, value, item.partial, _STREAMED):
+            size, nul = size + len(piece), nul or b"\0" in piece
+        if item.size:
+            return head + b"%d" % size
+        await self._put(head + (b"~{%d}\r\n" if nul else b"{%d}\r\n") % size)
+        async for piece in contents.decoded(blobs, row, value, item.partial, _STREAMED):
+            await self._put(piece)
+        return b""
 
     async def _put(self, data: bytes) -> None:
         metrics.IMAP_FETCHED_BYTES.inc(len(data))

@@ -1,30 +1,38 @@
-"""APPEND (RFC 3501 §6.3.11), with several messages as RFC 3502 writes them.
+"""APPEND (RFC 3501 §6.3.11), with several messages as RFC 3502 writes them, and CATENATE.
 
 Messages are large, so an APPEND can be understood before they are read: at `LiteralRequested` with
-`message` set, `Framer.command_so_far` parses to an `Append` whose last message is still to come;
-for the further messages of a MULTIAPPEND `parse_append_message` reads the request's line alone.
+`message` set, `Framer.command_so_far` parses to an `Append` whose last literal is still to come;
+from there on `parse_rest` reads the command line by line, as each literal is there.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
+from imap.protocol.catenate import (
+    Part,
+    Text,
+    Unclosed,
+    at_utf8,
+    parse_catenate,
+    parse_further_parts,
+    parse_utf8,
+)
 from imap.protocol.events import Frame, Streamed
 from imap.protocol.tokens import Cursor
 
 
 @dataclass(slots=True)
 class AppendMessage:
-    """One message: its flags, its INTERNALDATE (None: now), its bytes or their count.
+    """One message: its flags, its INTERNALDATE (None: now), what it is made of.
 
-    `binary`: given as literal8, may hold NUL (RFC 3516 §4.4). `utf8`: given as UTF8 (literal8), may
-    have UTF-8 in its header (RFC 6855 §4).
+    `catenated`: by CATENATE (RFC 4469), else of one `Text`.
     """
 
     flags: tuple[str, ...]
     internal_date: datetime | None
-    content: bytes | Streamed = field(repr=False)
-    binary: bool = False
-    utf8: bool = False
+    parts: tuple[Part, ...]
+    catenated: bool = False
+    unclosed: Unclosed = 0
 
 
 @dataclass(slots=True)
@@ -35,27 +43,54 @@ class Append:
     messages: tuple[AppendMessage, ...]
 
 
+@dataclass(slots=True)
+class Rest:
+    """What follows a literal: further `parts` of its message, then further messages.
+
+    `unclosed` is of the message that the parts belong to.
+    """
+
+    parts: tuple[Part, ...]
+    unclosed: Unclosed
+    messages: tuple[AppendMessage, ...]
+
+
 # append = "APPEND" SP mailbox 1*append-message
 def parse_append(cursor: Cursor) -> Append:
     cursor.space()
     mailbox = cursor.mailbox()
-    messages = [_parse_message(cursor)]
-    while cursor.at(b" ") and cursor.more():
-        messages.append(_parse_arguments(cursor))
-    return Append(mailbox, tuple(messages))
+    message = parse_message(cursor)
+    return Append(mailbox, (message, *_parse_further(cursor)))
 
 
-def parse_append_message(line: bytes, size: int) -> AppendMessage:
-    """A further message from `LiteralRequested.line` and `.size`. Raises ParseError."""
-    cursor = Cursor(Frame(line, (Streamed(size),)))
-    cursor.take(b")")  # of the message before; whether it belongs there the whole command shows
-    return _parse_message(cursor)
+def parse_rest(line: bytes, size: int | None, message: AppendMessage) -> Rest:
+    """What follows a literal of `message`; `line` ends in another, of `size` bytes, if not None.
+
+    Of the message only `catenated` and `unclosed` matter. Raises ParseError.
+    """
+    cursor = Cursor(Frame(line, () if size is None else (Streamed(size),)))
+    parts: tuple[Part, ...] = ()
+    unclosed = 0
+    if message.unclosed > message.catenated and not cursor.take(b")"):  # of UTF8
+        raise cursor.fail("expected a closing parenthesis")
+    if message.catenated and message.unclosed:
+        parts, unclosed = parse_further_parts(cursor)
+    messages = _parse_further(cursor)
+    cursor.end()
+    return Rest(parts, unclosed, messages)
 
 
 # RFC 3502 §6.3.11: append-message = SP [flag-list SP] [date-time SP] literal
-def _parse_message(cursor: Cursor) -> AppendMessage:
+def parse_message(cursor: Cursor) -> AppendMessage:
     cursor.space()
     return _parse_arguments(cursor)
+
+
+def _parse_further(cursor: Cursor) -> tuple[AppendMessage, ...]:
+    messages = []
+    while cursor.at(b" ") and cursor.more():
+        messages.append(_parse_arguments(cursor))
+    return tuple(messages)
 
 
 def _parse_arguments(cursor: Cursor) -> AppendMessage:
@@ -67,27 +102,13 @@ def _parse_arguments(cursor: Cursor) -> AppendMessage:
     if cursor.at(b'"'):
         internal_date = cursor.date_time()
         cursor.space()
-    if cursor.text[cursor.position : cursor.position + 5].upper() == b"UTF8 ":
-        return AppendMessage(flags, internal_date, _parse_utf8(cursor), utf8=True)
-    content, binary = cursor.literal()
-    return AppendMessage(flags, internal_date, content, binary)
-
-
-# RFC 6855 §4: append-data =/ "UTF8" SP "(" literal8 ")"
-def _parse_utf8(cursor: Cursor) -> bytes | Streamed:
-    """The parenthesis may be missing behind the last literal, which may be still to come."""
-    cursor.word()
-    cursor.space()
-    cursor.expect(b"(")
+    if at_utf8(cursor):
+        text, unclosed = parse_utf8(cursor)
+        return AppendMessage(flags, internal_date, (text,), unclosed=unclosed)
+    if cursor.at(b"{") or cursor.at(b"~"):
+        return AppendMessage(flags, internal_date, (Text(*cursor.literal()),))
     start = cursor.position
-    content, binary = cursor.literal()
-    if not binary:
-        raise cursor.fail("expected a literal8", start)
-    if cursor.position < len(cursor.text):
-        cursor.expect(b")")
-    return content
-
-
-def is_closed(frame: Frame) -> bool:
-    """Whether the UTF8 that ends an APPEND has its second parenthesis, now that all has come."""
-    return frame.text.rstrip(b" ").endswith(b")")
+    if cursor.word() != b"CATENATE":
+        raise cursor.fail("expected a literal", start)
+    parts, unclosed = parse_catenate(cursor)
+    return AppendMessage(flags, internal_date, parts, catenated=True, unclosed=unclosed)

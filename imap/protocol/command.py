@@ -51,6 +51,7 @@ from imap.protocol.quota import (
     parse_getquotaroot,
     parse_setquota,
 )
+from imap.protocol.replace import Replace, parse_replace
 from imap.protocol.search import Search, parse_search
 from imap.protocol.select import (
     Check,
@@ -115,6 +116,7 @@ Command = (
     | Namespace
     | Noop
     | Rename
+    | Replace
     | Search
     | Select
     | Sort
@@ -186,13 +188,14 @@ _BY_NUMBER: dict[bytes, Callable[[Cursor, bool], Command]] = {
     b"COPY": parse_copy,
     b"FETCH": parse_fetch,
     b"MOVE": parse_move,
+    b"REPLACE": parse_replace,
     b"SEARCH": parse_search,
     b"SORT": parse_sort,
     b"STORE": parse_store,
     b"THREAD": parse_thread,
 }
 # uid = "UID" SP (copy / fetch / search / store), RFC 6851 §5: / move, RFC 4315 §4: / expunge,
-#       RFC 5256 §5: / sort / thread
+#       RFC 5256 §5: / sort / thread, RFC 8508 §5: / replace
 _BY_UID = {**_BY_NUMBER, b"EXPUNGE": parse_uid_expunge}
 
 

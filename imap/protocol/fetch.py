@@ -50,7 +50,27 @@ class BodyItem:
         return label if self.partial is None else b"%b<%d>" % (label, self.partial[0])
 
 
-FetchItem = FetchAttribute | BodyItem
+@dataclass(slots=True)
+class BinaryItem:
+    """BINARY[…], BINARY.PEEK[…] and, with `size`, BINARY.SIZE[…]: a part decoded (RFC 3516 §4.2).
+
+    `path` empty: the message as it is. `partial` counts decoded bytes.
+    """
+
+    path: tuple[int, ...] = ()
+    peek: bool = False
+    partial: tuple[int, int] | None = None
+    size: bool = False
+
+    @property
+    def label(self) -> bytes:
+        """The item's name in the response: `BINARY[1.2]<0>`."""
+        label = (b"BINARY.SIZE" if self.size else b"BINARY") + Section(self.path).encode()
+        return label if self.partial is None else b"%b<%d>" % (label, self.partial[0])
+
+
+SectionItem = BodyItem | BinaryItem
+FetchItem = FetchAttribute | SectionItem
 
 
 @dataclass(slots=True)
@@ -69,6 +89,7 @@ _RFC822_LABELS = {
     SectionKind.TEXT: b"RFC822.TEXT",
 }
 _LAZY = re.compile(rb" +\( *LAZY(?: +LAZY)* *\)", re.IGNORECASE).match
+_BINARY = (b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE")
 _ATTRIBUTES = {attribute.value: attribute for attribute in FetchAttribute}
 _FAST = (FetchAttribute.FLAGS, FetchAttribute.INTERNALDATE, FetchAttribute.RFC822_SIZE)
 _MACROS: dict[bytes, tuple[FetchItem, ...]] = {
@@ -108,6 +129,8 @@ def _parse_item(cursor: Cursor) -> FetchItem:
     word = cursor.word()
     if word in (b"BODY", b"BODY.PEEK") and cursor.at(b"["):
         return BodyItem(parse_section(cursor), word == b"BODY.PEEK", _parse_partial(cursor))
+    if word in _BINARY:
+        return _parse_binary(cursor, word)
     attribute = _ATTRIBUTES.get(word)
     if attribute is not None:
         if attribute is FetchAttribute.PREVIEW:
@@ -120,6 +143,18 @@ def _parse_item(cursor: Cursor) -> FetchItem:
     if word == b"RFC822.TEXT":
         return BodyItem(Section(kind=SectionKind.TEXT), rfc822=True)
     raise cursor.fail("unknown FETCH item", start)
+
+
+# RFC 3516 §7: fetch-att =/ "BINARY" [".PEEK"] section-binary [partial] /
+#              "BINARY.SIZE" section-binary;  section-binary = "[" [section-part] "]"
+def _parse_binary(cursor: Cursor, word: bytes) -> BinaryItem:
+    start = cursor.position
+    section = parse_section(cursor)
+    if section.kind is not SectionKind.ALL:
+        raise cursor.fail("expected the number of a part", start)
+    if word == b"BINARY.SIZE":
+        return BinaryItem(section.path, peek=True, size=True)
+    return BinaryItem(section.path, word == b"BINARY.PEEK", _parse_partial(cursor))
 
 
 # RFC 8970 §6: fetch-att =/ "PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]

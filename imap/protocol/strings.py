@@ -34,6 +34,12 @@ def char8(value: bytes) -> bytes:
     return value.replace(b"\0", b"\x80") if b"\0" in value else value
 
 
+# RFC 3516 §7: literal8 = "~{" number "}" CRLF *OCTET
+def literal8(value: bytes) -> bytes:
+    """The value as it is: a literal where no NUL is in it, else `~{5}` CR LF and the value."""
+    return (b"~{%d}\r\n" if b"\0" in value else b"{%d}\r\n") % len(value) + value
+
+
 def string(value: bytes) -> bytes:
     """A quoted string where the value allows one, else a literal."""
     if len(value) > _LONGEST_QUOTED or _UNQUOTABLE.search(value):

@@ -7,6 +7,7 @@ writer.py    the queue in front of the one writer connection
 """
 
 from mailserver.ingest.arrival import Arrival, Outbound, Placed, Placement, Receipt
+from mailserver.ingest.commit import MailboxesGone
 from mailserver.ingest.writer import Ingest
 
-__all__ = ["Arrival", "Ingest", "Outbound", "Placed", "Placement", "Receipt"]
+__all__ = ["Arrival", "Ingest", "MailboxesGone", "Outbound", "Placed", "Placement", "Receipt"]

@@ -74,7 +74,7 @@ class Ingest:
         Raises StorageUnavailable (nothing was stored, or its client will see a duplicate after
         a retry: the commit's answer was lost), MailError 450 4.2.1 for a mailbox that went away.
         """
-        (receipt,) = await self._committed([await self._ready(arrival)])
+        (receipt,) = await self._committed([await self.ready(arrival)])
         return receipt
 
     async def accept_all(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
@@ -84,12 +84,12 @@ class Ingest:
         """
         prepared = []
         for arrival in arrivals:
-            prepared.append(await self._ready(arrival))
+            prepared.append(await self.ready(arrival))
             await asyncio.sleep(0)  # each digest holds the loop
         return await self._committed(prepared)
 
-    async def _ready(self, arrival: Arrival) -> Prepared:
-        """All that can be done before the commit."""
+    async def ready(self, arrival: Arrival) -> Prepared:
+        """All that can be done before the commit; raises StorageUnavailable."""
         await self._find_inboxes(arrival)
         prepared = await self._prepare(arrival)
         for key in prepared.objects.values():
@@ -110,6 +110,19 @@ class Ingest:
             self._quotas.added(placement.account_id, size)
         first = min(prepared.blobs.values())
         return Receipt(id=first, queue_ids=prepared.queue_ids, placed=placed)
+
+    async def write_within(self, c: Connection, prepared: Prepared) -> list[Placed]:
+        """Write what `ready` gave in the caller's transaction, which makes it durable.
+
+        For mail that comes in place of other mail. Its mailboxes are locked from here on, and
+        `stored` is to be called after the commit. Raises MailboxesGone.
+        """
+        (placed,) = await write(c, [prepared], self._changes)
+        return placed
+
+    def stored(self, prepared: Prepared, placed: list[Placed]) -> Receipt:
+        """The receipt of what was written within another transaction, which is committed."""
+        return self._receipt(prepared, placed)
 
     async def has_room(self, account: Account, size: int) -> bool:
         """May `size` more bytes be placed with `account`? For the answer to RCPT."""

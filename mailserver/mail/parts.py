@@ -117,6 +117,11 @@ class PartTable:
         """The parts that hold content of their own, in order."""
         return (part for part in self.parts if part.kind is Kind.LEAF)
 
+    def part(self, path: tuple[int, ...]) -> Part | None:
+        """The part that a section-part names, of path () the message; None if there is none."""
+        index = self._index(path)
+        return None if index is None else self.parts[index]
+
     def locate(self, path: tuple[int, ...], what: Section = Section.ALL) -> tuple[int, int] | None:
         """(start, end) offsets of a section, or None if the message has no such section.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imap.commands.append import MOST_MESSAGES
+from imap.commands.incoming import MOST_MESSAGES
 from mailserver.node import Node
 from mailserver.settings import Imap
 from tests.support.imap_client import Client

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from imap.protocol.append import Append, AppendMessage
+from imap.protocol.catenate import Text
 from imap.protocol.command import Command, Request
 from imap.protocol.copy import Copy, Move
 from imap.protocol.errors import ParseError
@@ -71,7 +72,7 @@ RFC_3501 = [
     ),
     (
         b"A003 APPEND saved-messages (\\Seen) {3}\r\nabc",
-        Append("saved-messages", (AppendMessage(("\\Seen",), None, b"abc"),)),
+        Append("saved-messages", (AppendMessage(("\\Seen",), None, (Text(b"abc"),)),)),
     ),
     # §6.4
     (b"FXXZ CHECK", Check()),
@@ -179,13 +180,15 @@ def test_append_takes_flags_date_and_several_messages(parse: Parse) -> None:
     assert parse(line) == Append(
         "Sent",
         (
-            AppendMessage(("\\Seen", "foo"), datetime(1996, 7, 17, 2, 44, 25, tzinfo=west), b"abc"),
-            AppendMessage((), None, b"\0\0", binary=True),
-            AppendMessage((), None, b""),
+            AppendMessage(
+                ("\\Seen", "foo"), datetime(1996, 7, 17, 2, 44, 25, tzinfo=west), (Text(b"abc"),)
+            ),
+            AppendMessage((), None, (Text(b"\0\0", binary=True),)),
+            AppendMessage((), None, (Text(b""),)),
         ),
     )
     assert parse(b'APPEND x " 1-Jan-2020 00:00:00 +0000" {1}\r\nx') == Append(
-        "x", (AppendMessage((), datetime(2020, 1, 1, tzinfo=UTC), b"x"),)
+        "x", (AppendMessage((), datetime(2020, 1, 1, tzinfo=UTC), (Text(b"x"),)),)
     )
 
 

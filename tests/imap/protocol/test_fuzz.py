@@ -42,6 +42,7 @@ WORDS = [
     *(b"FLAGS", b"+FLAGS.SILENT", b"(\\Seen)", b"MESSAGES", b"RETURN (", b"STATUS (", b"USE ("),
     *(b"COMPRESS", b"DEFLATE", b"UTF8 (~{3+}\r\nabc)", b"EMAILID", b"THREADID", b"MAILBOXID"),
     *(b"CHANGEDSINCE 1", b"UNCHANGEDSINCE", b"VANISHED", b"QRESYNC (1 2", b"CONDSTORE", b"MODSEQ"),
+    *(b"REPLACE", b"CATENATE (", b"URL a", b"TEXT {3}\r\nabc", b"BINARY[1.2]", b"BINARY.SIZE["),
     *(b"PARTIAL -1:-2", b'"/flags/a" all 1', b"(1:2 3,4)"),
     *(b"GETQUOTA", b"SETQUOTA", b"STORAGE", b"SETACL", b"DELETEACL", b"LISTRIGHTS", b"anyone"),
     *(b"GETMETADATA", b"SETMETADATA", b"DEPTH", b"/shared/comment", b"/private"),
