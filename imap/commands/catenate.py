@@ -1,4 +1,4 @@
-"""The bytes that a URL in CATENATE names (RFC 4469 §4), of messages of the same account."""
+"""The bytes that a URL in CATENATE names (RFC 4469 §3), of messages of the same account."""
 
 from collections.abc import AsyncIterator
 
@@ -66,7 +66,7 @@ def _clipped(span: Range, url: MessageUrl) -> Range:
 async def _message(session: Session, url: MessageUrl) -> MessageRow:
     """The message that a URL names. Raises BadUrl."""
     if url.mailbox is None:
-        # RFC 4469 §4.1: such a URL is relative to the selected mailbox.
+        # RFC 4469 §3: such a URL is relative to the selected mailbox.
         if session.selected is None:
             raise BadUrl("no mailbox is selected")
         opened = session.selected.opened

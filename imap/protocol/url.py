@@ -20,7 +20,7 @@ _PART = (
     rb"(?:/;PARTIAL=(?P<origin>\d{1,18})(?:\.(?P<count>[1-9]\d{0,17}))?)?"
 )
 _URL = re.compile(_SERVER + _MAILBOX + _PART, re.IGNORECASE)
-_PRINTABLE = "".join(map(chr, range(0x21, 0x7F))).translate({ord('"'): None, ord("\\"): None})
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F))).translate(dict.fromkeys(b'"\\]'))
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def _text(encoded: bytes) -> str:
         raise ParseError(0, "expected UTF-8") from None
 
 
-# RFC 4469 §5: resp-text-code =/ "BADURL" SP url-resp-code
+# RFC 4469 §5: badurl-response-code = "BADURL" SP url-resp-text, without "]"; quoted in its examples
 def badurl_code(url: bytes) -> bytes:
     """`BADURL "/INBOX;UIDVALIDITY=1/;UID=5"`: the URL at fault, in printable characters."""
     return b"BADURL " + quoted(quote(url, safe=_PRINTABLE).encode("ascii"))

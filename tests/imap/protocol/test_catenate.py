@@ -133,4 +133,4 @@ def test_a_bad_url_is_named_in_printable_characters() -> None:
     assert badurl_code(b"/Drafts;UIDVALIDITY=1/;UID=20/;section=HEADER") == (
         b'BADURL "/Drafts;UIDVALIDITY=1/;UID=20/;section=HEADER"'
     )
-    assert badurl_code(b'a"\\] %41\r\n\xff') == b'BADURL "a%22%5C]%20%41%0D%0A%FF"'
+    assert badurl_code(b'a"\\] %41\r\n\xff') == b'BADURL "a%22%5C%5D%20%41%0D%0A%FF"'
