@@ -169,8 +169,8 @@ class OpenMailbox:
         """Catch up with the log if anything was heard; raises MailboxDeleted."""
         if self.state.deleted:
             raise MailboxDeleted(self.state.id)
-        if not self._dirty:
-            return
+        if not self._dirty and not self._reading.locked():
+            return  # whoever asks while another is catching up waits for that one
         async with self._reading:
             if self._dirty:
                 self._dirty = False
