@@ -50,6 +50,8 @@ COMMANDS = [
     ("SELECT INBOX", f"MOVE 1 {BOX}", "i"),
     (f"SELECT {BOX}", "FETCH 1 FLAGS", "r"),
     (f"SELECT {BOX}", "SEARCH ALL", "r"),
+    (f"SELECT {BOX}", "SORT (DATE) UTF-8 ALL", "r"),
+    (f"SELECT {BOX}", "THREAD REFERENCES UTF-8 ALL", "r"),
     (f"SELECT {BOX}", "COPY 1 INBOX", "r"),
     (f"SELECT {BOX}", "STORE 1 +FLAGS (\\Seen)", "rs"),
     (f"SELECT {BOX}", "STORE 1 +FLAGS (\\Deleted)", "rt"),
@@ -335,6 +337,24 @@ async def test_flags_that_may_be_changed_are_told_and_the_others_stay(
     ]
     assert await bob.ok(b"FETCH 2 BODY[]<0.1>") == [b"* 2 FETCH (BODY[]<0> {1}\r\nR)"]
     assert await bob.ok(b"FETCH 2 FLAGS") == [b"* 2 FETCH (FLAGS (\\Recent))"]
+
+
+async def test_a_store_of_some_flags_is_one_change_of_the_mailbox(
+    shared: Services, client: Client, bob: Client
+) -> None:
+    await work(client, count=1)
+    await client.ok(b"SELECT Work")
+    await client.ok(b"STORE 1 FLAGS (\\Seen \\Flagged)")
+    await grant(shared.node, "Work", "lrwt")
+    await bob.ok(b"SELECT " + WORK)
+    *_, before = await bob.ok(b"STATUS " + WORK + b" (HIGHESTMODSEQ)")
+    modseq = int(before.rsplit(b" ", 1)[1].strip(b")"))
+    # \Flagged goes, \Deleted comes, \Seen stays: the second change is not refused for the first
+    store = b"STORE 1 (UNCHANGEDSINCE %d) FLAGS (\\Deleted)"
+    told = await bob.ok(store % modseq)
+    assert told == [b"* 1 FETCH (UID 1 MODSEQ (%d) FLAGS (\\Seen \\Deleted))" % (modseq + 1)]
+    answer = (await bob.do(store % modseq))[-1]
+    assert answer.startswith(b"a OK [MODIFIED 1]"), answer
 
 
 async def test_close_expunges_only_with_the_right_to(
