@@ -162,8 +162,8 @@ class OpenMailbox:
         """Catch up with the log if anything was heard; raises MailboxDeleted."""
         if self.state.deleted:
             raise MailboxDeleted(self.state.id)
-        if not self._dirty:
-            return
+        if not self._dirty and not self._reading.locked():
+            return  # whoever asks while another is catching up waits for that one
         async with self._reading:
             if self._dirty:
                 self._dirty = False
@@ -182,13 +182,16 @@ class OpenMailbox:
             self._catching_up = asyncio.get_running_loop().create_task(self._tell_idlers())
 
     async def _tell_idlers(self) -> None:
-        while self._dirty and self._idlers:
+        # Once at least: a command may be catching up just now, and idlers are told after it.
+        while self._idlers:
             try:
                 await self.refresh()
             except MailboxDeleted:
                 break
             except StorageUnavailable:
                 await asyncio.sleep(_RETRY)
+            if not self._dirty:
+                break
         self._wake_idlers()
 
     def _wake_idlers(self) -> None:
