@@ -46,10 +46,14 @@ async def _restored(c: Connection, state: MailboxState, modseq: int) -> int | No
     return await _take(c, state, found)
 
 
-async def save(c: Connection, state: MailboxState, taken: int) -> None:
-    """Keep the columns for cold processes, if loading them was long work (`taken`, of `load`)."""
-    if taken >= max(_WORTH_SAVING, len(state.columns) // 10):
-        await snapshots.save(c, state.id, state.modseq, snapshot.encode(state.columns))
+def worth_saving(state: MailboxState, taken: int) -> bool:
+    """Whether loading the columns was long work, by what it had to go through (`load`)."""
+    return taken >= max(_WORTH_SAVING, len(state.columns) // 10)
+
+
+async def save(c: Connection, state: MailboxState) -> None:
+    """Keep the columns for cold processes."""
+    await snapshots.save(c, state.id, state.modseq, snapshot.encode(state.columns))
 
 
 async def catch_up(c: Connection, state: MailboxState) -> None:

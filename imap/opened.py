@@ -106,8 +106,10 @@ class OpenMailbox:
 
     async def save(self) -> None:
         """Keep the columns for cold processes, if loading them was long work."""
+        if not following.worth_saving(self.state, self._taken):
+            return
         async with self._database.connection() as c:
-            await following.save(c, self.state, self._taken)
+            await following.save(c, self.state)
 
     def close(self) -> None:
         """Stop listening; no session may use it any more."""
@@ -159,8 +161,8 @@ class OpenMailbox:
     def idle(self, view: View, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback()` after changes until the returned function is called (RFC 2177)."""
         self._idlers[view] = callback
-        if self._dirty:
-            self._heard()
+        if self._dirty or self._reading.locked():
+            self._heard()  # what a command is catching up with just now is news here, too
         return lambda: self._idlers.pop(view, None) and None
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
