@@ -15,6 +15,7 @@ _ALWAYS = (
     "ENABLE",  # RFC 5161
     "ID",  # RFC 2971
     "IDLE",  # RFC 2177
+    "NOTIFY",  # RFC 5465
     "NAMESPACE",  # RFC 2342
     "UIDPLUS",  # RFC 4315
     "UNSELECT",  # RFC 3691

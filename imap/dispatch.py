@@ -15,6 +15,7 @@ from imap.commands import (
     fetch,
     listing,
     mailbox,
+    notify,
     resync,
     search,
     select,
@@ -34,6 +35,7 @@ from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.notify import Notify
 from imap.protocol.responses import Condition
 from imap.protocol.search import Search, names_numbers
 from imap.protocol.select import Check, Close, Expunge, Select, Unselect
@@ -102,6 +104,7 @@ TABLE: dict[type[Command], Rule] = {
     Lsub: Rule(_LOGGED_IN, listing.lsub),
     Status: Rule(_LOGGED_IN, status_.status),
     Append: Rule(_LOGGED_IN, talks=append.append),
+    Notify: Rule(_LOGGED_IN, notify.notify),
     Idle: Rule(_LOGGED_IN),  # no coroutine runs while a client idles: the conversation does it
     Check: Rule(_SELECTED, select.check),
     Close: Rule(_SELECTED, select.close),
@@ -199,6 +202,11 @@ async def tell(session: Session, command: Command) -> None:
         return  # the conversation ends, see `lost_mailbox`
     except StorageUnavailable as error:
         log.warning("storage is away", cause=str(error))
+    if session.notifier is not None:
+        asked = isinstance(command, Expunge | Move)
+        await notify.tell_selected(session, expunge=may_expunge(command), asked=asked)
+        selected.opened.tidy()
+        return
     by_uid = getattr(command, "by_uid", False) or getattr(command, "uids", None) is not None
     for piece in update_lines(session, expunge=may_expunge(command), by_uid=by_uid):
         await session.write(piece)

@@ -13,6 +13,7 @@ from enum import Enum, Flag, auto
 from typing import Protocol
 
 from imap.message_cache import MessageCache
+from imap.notifier import Notifier
 from imap.opened import OpenMailbox
 from imap.protocol.append import AppendMessage
 from imap.protocol.events import Frame
@@ -131,6 +132,8 @@ class Session:
     utf8: bool = False  # mailbox names are UTF-8 both ways (RFC 6855, RFC 9051)
     enabled: frozenset[str] = frozenset()  # RFC 5161
     tag: bytes = b""  # of the command that runs
+    notifier: Notifier | None = None  # what NOTIFY asked for (RFC 5465); None: it was never given
+    wake: Callable[[], None] = lambda: None  # there may be something to tell unasked
 
     @property
     def state(self) -> State:
@@ -161,6 +164,12 @@ class Session:
         """The selected mailbox; the dispatcher has checked the state."""
         assert self.selected is not None
         return self.selected
+
+    def stop_notifying(self) -> None:
+        """Hear of no other mailboxes any more."""
+        notifier, self.notifier = self.notifier, None
+        if notifier is not None:
+            notifier.close()
 
     async def unselect(self) -> None:
         """Leave the selected mailbox, if there is one; nothing is expunged."""

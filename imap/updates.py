@@ -33,12 +33,14 @@ def flags_in_use(selected: Selected) -> bytes:
     return responses.flags_line(flags) + responses.untagged(Condition.OK, "Flags permitted", code)
 
 
-def update_lines(session: Session, *, expunge: bool, by_uid: bool) -> Iterator[bytes]:
+def update_lines(
+    session: Session, *, expunge: bool, by_uid: bool, flags: bool = True
+) -> Iterator[bytes]:
     """Bring the client's picture up to the state; gives whole lines, in pieces.
 
     `expunge`: EXPUNGE is allowed now. `by_uid`: FETCH tells the UID too, as after a UID command
-    (RFC 3501 §6.4.8). The picture has moved once the first piece was asked for, so all of them
-    must be written.
+    (RFC 3501 §6.4.8). `flags`: changes of flags are told. The picture has moved once the first
+    piece was asked for, so all of them must be written.
     """
     selected = session.mailbox()
     view, state = selected.view, selected.opened.state
@@ -52,7 +54,7 @@ def update_lines(session: Session, *, expunge: bool, by_uid: bool) -> Iterator[b
         yield b"".join(map(responses.expunge, updates.expunged))
     if updates.exists is not None:
         yield responses.exists(updates.exists) + responses.recent(updates.recent)
-    for start in range(0, len(updates.flags), _AT_ONCE):
+    for start in range(0, len(updates.flags) if flags else 0, _AT_ONCE):
         yield b"".join(
             _fetch(selected, number, by_uid, session.condstore)
             for number in updates.flags[start : start + _AT_ONCE]

@@ -16,7 +16,7 @@ from mailserver.logs import logger
 from mailserver.storage import arrivals, mailboxes
 from mailserver.storage.database import Connection
 from mailserver.storage.mailboxes import Mailbox
-from mailserver.storage.notifications import MAILBOX
+from mailserver.storage.notifications import MAILBOX, names_of
 
 # RFC 6154 §2: \All and \Flagged are views of other mailboxes, which we have none of.
 _SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
@@ -44,6 +44,8 @@ async def create(session: Session, command: Create) -> Answer:
         names = [*ancestors(name), name]
         await mailboxes.create(c, account_id, names, uses[0] if uses else None)
         made = await _found(c, account_id, name)
+        await _notify(c, session, [names_of(account_id)])
+    session.node.changes.changed([names_of(account_id)])
     return Answer.ok("CREATE completed", mailboxid_code(made.id))
 
 
@@ -57,12 +59,12 @@ async def delete(session: Session, command: Delete) -> Answer:
         if row is None:
             return await _not_deleted(c, session, command.mailbox)
         await mailboxes.delete(c, row.id)
-        await _notify(c, session, [row.id])
+        await _notify(c, session, [row.id, names_of(row.account_id)])
     if session.selected is not None and session.selected.opened.state.id == row.id:
         # The client knows what it did: no BYE, as others get who have it selected.
         session.selected.opened.state.deleted = True
         await session.unselect()
-    session.node.changes.changed([row.id])
+    session.node.changes.changed([row.id, names_of(row.account_id)])
     log.info("mailbox deleted", mailbox=row.id, account=session.user().address)
     return Answer.ok("DELETE completed")
 
@@ -92,6 +94,7 @@ async def rename(session: Session, command: Rename) -> Answer:
         ids = await mailboxes.rename(c, account_id, old, new)
         if above := list(ancestors(new)):
             await mailboxes.create(c, account_id, above)
+        ids.append(names_of(account_id))
         await _notify(c, session, ids)
     session.node.changes.changed(ids)
     return Answer.ok("RENAME completed")
@@ -125,6 +128,8 @@ async def _rename_inbox(session: Session, new: str) -> Answer:
         await mailboxes.create(c, account_id, [*ancestors(new), new])
         inbox = await _found(c, account_id, INBOX)
         target = await _found(c, account_id, new)
+        await _notify(c, session, [names_of(account_id)])
+    session.node.changes.changed([names_of(account_id)])
     opened = await session.services.mailboxes.open(inbox.id)
     await opened.copy([(1, MAX_UID)], target.id, move=True)
     return Answer.ok("RENAME completed")
@@ -142,6 +147,8 @@ async def subscribe(session: Session, command: Subscribe) -> Answer:
         return Answer.no(fault, responses.CANNOT)
     async with session.node.database.connection() as c:
         await mailboxes.subscribe(c, session.user().id, command.mailbox)
+        await _notify(c, session, [names_of(session.user().id)])
+    session.node.changes.changed([names_of(session.user().id)])
     return Answer.ok("SUBSCRIBE completed")
 
 
@@ -149,6 +156,8 @@ async def unsubscribe(session: Session, command: Unsubscribe) -> Answer:
     """RFC 3501 §6.3.7"""
     async with session.node.database.connection() as c:
         await mailboxes.unsubscribe(c, session.user().id, command.mailbox)
+        await _notify(c, session, [names_of(session.user().id)])
+    session.node.changes.changed([names_of(session.user().id)])
     return Answer.ok("UNSUBSCRIBE completed")
 
 

@@ -25,6 +25,7 @@ from imap.protocol.mailbox import (
     parse_subscribe,
     parse_unsubscribe,
 )
+from imap.protocol.notify import Notify, parse_notify
 from imap.protocol.search import Search, parse_search
 from imap.protocol.select import (
     Check,
@@ -81,6 +82,7 @@ Command = (
     | Move
     | Namespace
     | Noop
+    | Notify
     | Rename
     | Search
     | Select
@@ -129,6 +131,7 @@ _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"LIST": parse_list,
     b"LOGIN": parse_login,
     b"LSUB": parse_lsub,
+    b"NOTIFY": parse_notify,
     b"RENAME": parse_rename,
     b"SELECT": parse_select,
     b"STATUS": parse_status,

@@ -90,13 +90,18 @@ def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
 
 def _parse_items(cursor: Cursor) -> tuple[FetchItem, ...]:
     if cursor.at(b"("):
-        return cursor.items(lambda: _parse_item(cursor))
+        return parse_fetch_list(cursor)
     start = cursor.position
     macro = _MACROS.get(cursor.word())
     if macro is not None:
         return macro
     cursor.position = start
     return (_parse_item(cursor),)
+
+
+def parse_fetch_list(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """ "(" fetch-att *(SP fetch-att) ")", also in NOTIFY (RFC 5465 §8)."""
+    return cursor.items(lambda: _parse_item(cursor))
 
 
 # fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /

@@ -75,6 +75,11 @@ class Listener:
             callback(payload)
 
 
+def names_of(account_id: int) -> int:
+    """What stands among the ids of mailboxes when names or subscriptions of an account changed."""
+    return -account_id
+
+
 class MailboxChanges:
     """Who wants to know that a mailbox changed, in this process or in another.
 
@@ -85,6 +90,7 @@ class MailboxChanges:
     def __init__(self) -> None:
         self.origin = secrets.token_hex(6)
         self._watchers: dict[int, list[Callable[[], None]]] = {}
+        self._listeners: dict[int, list[Callable[[int], None]]] = {}
 
     def watch(self, mailbox_id: int, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback()` after changes; gives the function that ends it."""
@@ -98,17 +104,36 @@ class MailboxChanges:
 
         return unwatch
 
+    def watch_all(
+        self, mailbox_ids: Iterable[int], callback: Callable[[int], None]
+    ) -> Callable[[], None]:
+        """Call `callback(mailbox_id)` after changes of any; gives the function that ends it."""
+        watched = list(mailbox_ids)
+        for mailbox_id in watched:
+            self._listeners.setdefault(mailbox_id, []).append(callback)
+
+        def unwatch() -> None:
+            for mailbox_id in watched:
+                callbacks = self._listeners[mailbox_id]
+                callbacks.remove(callback)
+                if not callbacks:
+                    del self._listeners[mailbox_id]
+
+        return unwatch
+
     def changed(self, mailbox_ids: Iterable[int]) -> None:
         """Tell this process's watchers; call it after the commit."""
         for mailbox_id in mailbox_ids:
             for callback in list(self._watchers.get(mailbox_id, ())):
                 callback()
+            for listener in list(self._listeners.get(mailbox_id, ())):
+                listener(mailbox_id)
 
     def heard(self, payload: str) -> None:
         """Take a notification of channel `mailbox`; "" means that any may have changed."""
         origin, _, ids = payload.partition(":")
         if not payload:
-            self.changed(list(self._watchers))
+            self.changed({*self._watchers, *self._listeners})
         elif origin != self.origin:
             self.changed(map(int, ids.split(",")))
 
