@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from mailserver.settings import Imap
 
-ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT"))
+ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY"))
 """What ENABLE turns on (RFC 5161)."""
 
 _ALWAYS = (
@@ -16,6 +16,7 @@ _ALWAYS = (
     "ID",  # RFC 2971
     "IDLE",  # RFC 2177
     "NOTIFY",  # RFC 5465
+    "INPROGRESS",  # RFC 9585
     "NAMESPACE",  # RFC 2342
     "UIDPLUS",  # RFC 4315
     "UNSELECT",  # RFC 3691
@@ -27,6 +28,7 @@ _ALWAYS = (
     "MOVE",  # RFC 6851
     "CONDSTORE",  # RFC 7162
     "QRESYNC",  # RFC 7162
+    "UIDONLY",  # RFC 9586
     "MULTIAPPEND",  # RFC 3502
     "STATUS=SIZE",  # RFC 8438
     "OBJECTID",  # RFC 8474

@@ -60,7 +60,7 @@ class Conversation(Connection):
         """A session of somebody unknown."""
         door = self.doorway
         session = Session(door.services, self.write, self.peer, door=door.name, secure=secure)
-        session.wake = self._wake
+        session.flush, session.wake = self.flush, self._wake
         return session
 
     # ── what Connection asks ─────────────────────────────────────────────────────────────────

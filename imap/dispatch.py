@@ -57,6 +57,7 @@ from imap.protocol.status import Status
 from imap.protocol.store import Store
 from imap.protocol.thread import Threading
 from imap.session import Answer, Channel, Disconnected, Session, State
+from imap.uid_only import refused_by_number
 from imap.updates import update_lines
 from mailserver import metrics
 from mailserver.errors import MailError, StorageUnavailable
@@ -152,7 +153,11 @@ async def execute(session: Session, request: Request, channel: Channel) -> Answe
     """
     command = request.command
     session.tag = request.tag
-    answer = refused_in_state(session, command) or resync.refused_without_enable(session, command)
+    answer = (
+        refused_in_state(session, command)
+        or resync.refused_without_enable(session, command)
+        or refused_by_number(session, command)
+    )
     if answer is None:
         await resync.note(session, command)
         answer = await _carried_out(session, command, channel)

@@ -133,6 +133,7 @@ class Session:
     enabled: frozenset[str] = frozenset()  # RFC 5161
     tag: bytes = b""  # of the command that runs
     notifier: Notifier | None = None  # what NOTIFY asked for (RFC 5465); None: it was never given
+    flush: Callable[[], None] = lambda: None  # what was written goes out now
     wake: Callable[[], None] = lambda: None  # there may be something to tell unasked
 
     @property
@@ -150,6 +151,11 @@ class Session:
     def qresync(self) -> bool:
         """The client is told VANISHED in place of EXPUNGE (RFC 7162 §3.2.3)."""
         return "QRESYNC" in self.enabled
+
+    @property
+    def uid_only(self) -> bool:
+        """The client uses no sequence numbers, and is told none of messages (RFC 9586)."""
+        return "UIDONLY" in self.enabled
 
     @property
     def node(self) -> Node:

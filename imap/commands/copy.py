@@ -6,6 +6,7 @@ All or nothing: the target has all the messages, or the command is answered by N
 from imap.named import Span, named, uid_ranges
 from imap.opened import Copied, MailboxDeleted
 from imap.picked import pick
+from imap.progress import while_waiting
 from imap.protocol import responses
 from imap.protocol.copy import Copy, Move
 from imap.protocol.modseq import highestmodseq_code
@@ -77,7 +78,7 @@ async def _placed(
     selected = session.mailbox()
     ranges = uid_ranges(selected.view, spans)
     try:
-        return await selected.opened.copy(ranges, target.id, move=move)
+        return await while_waiting(session, selected.opened.copy(ranges, target.id, move=move))
     except MailboxDeleted:
         if selected.opened.state.deleted:
             raise

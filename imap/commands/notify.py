@@ -124,7 +124,7 @@ async def tell_selected(session: Session, *, expunge: bool, asked: bool = False)
         await overflow(session)
         return
     fetch = Fetch(SequenceSet(()), group.items)
-    items = Items.of(fetch, read_only=view.read_only, condstore=session.condstore)
+    items = Items.of(session, fetch)
     try:
         await respond(session, [(known + 1, view.count)], items)
     except StorageUnavailable as error:

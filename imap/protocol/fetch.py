@@ -150,6 +150,12 @@ def _parse_partial(cursor: Cursor) -> tuple[int, int] | None:
     return origin, count
 
 
+# RFC 9586 §4: message-data =/ uniqueid SP "UIDFETCH" SP msg-att
+def encode_uid_fetch(uid: int, pairs: bytes) -> bytes:
+    """`* 25996 UIDFETCH (FLAGS (\\Seen))`: without sequence number, which the client knows not."""
+    return b"* %d UIDFETCH (%b)\r\n" % (uid, pairs)
+
+
 def encode_fetch(number: int, pairs: bytes) -> bytes:
     """`* 12 FETCH (FLAGS (\\Seen) UID 4)`: `pairs` are item names and values, ready-made."""
     return b"* %d FETCH (%b)\r\n" % (number, pairs)

@@ -43,6 +43,7 @@ WORDS = [
     *(b"COMPRESS", b"DEFLATE", b"UTF8 (~{3+}\r\nabc)", b"EMAILID", b"THREADID", b"MAILBOXID"),
     *(b"CHANGEDSINCE 1", b"UNCHANGEDSINCE", b"VANISHED", b"QRESYNC (1 2", b"CONDSTORE", b"MODSEQ"),
     *(b"PARTIAL -1:-2", b'"/flags/a" all 1', b"(1:2 3,4)"),
+    *(b"NOTIFY", b"SET STATUS (", b"PERSONAL (", b"MessageNew (", b"MessageExpunge", b"SUBTREE"),
     *(b"OR", b"NOT", b"ALL", b"CHARSET", b"SINCE", b"1-Feb-1994", b"HEADER", b"KEYWORD", b"LARGER"),
 ]
 NOISE = st.lists(st.sampled_from(WORDS), max_size=12).map(b"".join)
