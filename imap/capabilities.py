@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from mailserver import sasl
 from mailserver.settings import Imap
 
-ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT"))
+ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY"))
 """What ENABLE turns on (RFC 5161)."""
 
 _ALWAYS = (
@@ -16,6 +16,8 @@ _ALWAYS = (
     "ENABLE",  # RFC 5161
     "ID",  # RFC 2971
     "IDLE",  # RFC 2177
+    "NOTIFY",  # RFC 5465
+    "INPROGRESS",  # RFC 9585
     "NAMESPACE",  # RFC 2342
     "UIDPLUS",  # RFC 4315
     "UNSELECT",  # RFC 3691
@@ -28,6 +30,7 @@ _ALWAYS = (
     "MOVE",  # RFC 6851
     "CONDSTORE",  # RFC 7162
     "QRESYNC",  # RFC 7162
+    "UIDONLY",  # RFC 9586
     "MULTIAPPEND",  # RFC 3502
     "CATENATE",  # RFC 4469
     "REPLACE",  # RFC 8508

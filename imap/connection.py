@@ -192,9 +192,21 @@ class Connection(asyncio.Protocol, ABC):
         if event is not None or self._compressing is not None:
             self._task = self._loop.create_task(self._work(event))
 
-    async def _work(self, first: Event | None) -> None:
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`, which no client asked for, as if it were a command; none runs now.
+
+        It says nothing of the client: its deadline stays.
+        """
+        self._task = self._loop.create_task(self._work(None, work))
+
+    async def _work(
+        self, first: Event | None, unasked: Coroutine[Any, Any, None] | None = None
+    ) -> None:
         served = 0
         try:
+            if unasked is not None:
+                await unasked
+                await self._flushed()
             event = first or await self._next()
             while event is not None and not self._ended:
                 await self.serve(event)

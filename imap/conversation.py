@@ -7,7 +7,7 @@ no mail client. Passwords and literals are never logged.
 
 from collections.abc import Callable
 
-from imap.commands import idle
+from imap.commands import idle, notify
 from imap.commands.session import known_capabilities
 from imap.connection import Connection, Doorway
 from imap.dispatch import count, execute, lost_mailbox, refused_in_state, tell
@@ -58,7 +58,9 @@ class Conversation(Connection):
     def _stranger(self, *, secure: bool) -> Session:
         """A session of somebody unknown."""
         door = self.doorway
-        return Session(door.services, self.write, self.peer, door=door.name, secure=secure)
+        session = Session(door.services, self.write, self.peer, door=door.name, secure=secure)
+        session.flush, session.wake = self.flush, self._wake
+        return session
 
     # ── what Connection asks ─────────────────────────────────────────────────────────────────
 
@@ -89,6 +91,7 @@ class Conversation(Connection):
 
     async def leave(self) -> None:
         self._end_idle()
+        self.session.stop_notifying()
         try:
             await self.session.unselect()
         except StorageUnavailable as error:
@@ -162,6 +165,8 @@ class Conversation(Connection):
             self.framer.limits = self.doorway.after_login
         self._answer(request.tag, answer)
         self._drop_literal()
+        if self.session.notifier is not None:
+            self._attend()
         if lost_mailbox(self.session):
             self.bye("The selected mailbox is gone")
         elif answer.after is After.CLOSE:
@@ -178,6 +183,7 @@ class Conversation(Connection):
     async def _unauthenticate(self) -> None:
         """RFC 8437 §4: nothing of the user is left in the session that begins, nor compression."""
         await self.end_compression()
+        self.session.stop_notifying()
         failed = self.session.failed_logins
         self.session = self._stranger(secure=self.session.secure)
         self.session.failed_logins = failed
@@ -292,10 +298,14 @@ class Conversation(Connection):
         self.say(responses.continuation("idling"))
         self.framer.expect_line()
         self._idling = request
-        self._stop_watch = idle.watch(self.session, self.quiet)
+        if self.session.notifier is None:
+            self._stop_watch = idle.watch(self.session, self.quiet)
 
     def quiet(self) -> None:
         """Nothing runs and the client reads: tell an idle one what is new (RFC 2177 §3)."""
+        if self.session.notifier is not None:
+            self._notify()
+            return
         if self._idling is None or not self.writable:
             return
         news = idle.news(self.session)
@@ -320,3 +330,28 @@ class Conversation(Connection):
         if self._stop_watch is not None:
             self._stop_watch()
             self._stop_watch = None
+
+    # ── NOTIFY ───────────────────────────────────────────────────────────────────────────────
+
+    def _attend(self) -> None:
+        """Hear of changes of the selected mailbox at all times (RFC 5465 §3.1)."""
+        selected = self.session.selected
+        if selected is not None:
+            selected.opened.idle(selected.view, self._wake)
+            selected.access.idle(self._wake)
+
+    def _wake(self) -> None:
+        if not self.running and self.session.notifier is not None:
+            self._notify()
+
+    def _notify(self) -> None:
+        """RFC 5465 §4: what is told in IDLE is what is told without it."""
+        if self.writable and notify.has_news(self.session, idling=self._idling is not None):
+            self.run(self._push())
+
+    async def _push(self) -> None:
+        if not lost_mailbox(self.session):
+            await notify.push(self.session, idling=self._idling is not None)
+        if lost_mailbox(self.session):
+            self._end_idle()
+            self.bye("The selected mailbox is gone")

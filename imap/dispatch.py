@@ -17,6 +17,7 @@ from imap.commands import (
     listing,
     mailbox,
     metadata,
+    notify,
     quota,
     replace,
     resync,
@@ -41,6 +42,7 @@ from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.protocol.metadata import GetMetadata, SetMetadata
+from imap.protocol.notify import Notify
 from imap.protocol.quota import GetQuota, GetQuotaRoot, SetQuota
 from imap.protocol.replace import Replace
 from imap.protocol.responses import Condition
@@ -64,6 +66,7 @@ from imap.protocol.status import Status
 from imap.protocol.store import Store
 from imap.protocol.thread import Threading
 from imap.session import Answer, Channel, Disconnected, Session, State
+from imap.uid_only import refused_by_number
 from imap.updates import update_lines
 from mailserver import metrics
 from mailserver.errors import MailError, StorageUnavailable
@@ -121,6 +124,7 @@ TABLE: dict[type[Command], Rule] = {
     SetQuota: Rule(_LOGGED_IN, quota.setquota),
     GetMetadata: Rule(_LOGGED_IN, metadata.getmetadata),
     SetMetadata: Rule(_LOGGED_IN, metadata.setmetadata),
+    Notify: Rule(_LOGGED_IN, notify.notify),
     Idle: Rule(_LOGGED_IN),  # no coroutine runs while a client idles: the conversation does it
     Check: Rule(_SELECTED, select.check),
     Close: Rule(_SELECTED, select.close),
@@ -178,7 +182,11 @@ async def execute(session: Session, request: Request, channel: Channel) -> Answe
     """
     command = request.command
     session.tag = request.tag
-    answer = refused_in_state(session, command) or resync.refused_without_enable(session, command)
+    answer = (
+        refused_in_state(session, command)
+        or resync.refused_without_enable(session, command)
+        or refused_by_number(session, command)
+    )
     if answer is None:
         answer = await _carried_out(session, command, channel)
         if answer.condition is not Condition.BAD:
@@ -245,6 +253,11 @@ async def tell(session: Session, command: Command) -> None:
         return  # the conversation ends, see `lost_mailbox`
     except StorageUnavailable as error:
         log.warning("storage is away", cause=str(error))
+    if session.notifier is not None:
+        asked = isinstance(command, Expunge | Move | Replace)
+        await notify.tell_selected(session, expunge=may_expunge(command), asked=asked)
+        selected.opened.tidy()
+        return
     by_uid = getattr(command, "by_uid", False) or getattr(command, "uids", None) is not None
     for piece in update_lines(session, expunge=may_expunge(command), by_uid=by_uid):
         await session.write(piece)

@@ -16,8 +16,9 @@ _NO_FLAGS = -1  # in place of a key: this row does not tell FLAGS
 class _Templates(dict[int, bytes]):
     """Key of flags → template of a row."""
 
-    def __init__(self, pieces: Sequence[bytes], texts: FlagTexts) -> None:
+    def __init__(self, word: bytes, pieces: Sequence[bytes], texts: FlagTexts) -> None:
         super().__init__()
+        self._word = word
         self._pieces = pieces
         self._texts = texts
 
@@ -25,7 +26,7 @@ class _Templates(dict[int, bytes]):
         pieces = [*self._pieces]
         if key != _NO_FLAGS:
             pieces.append(b"FLAGS " + escaped(self._texts[mask_of(key)]))
-        template = self[key] = b"* %%d FETCH (%b)\r\n" % b" ".join(pieces)
+        template = self[key] = b"* %%d %b (%b)\r\n" % (self._word, b" ".join(pieces))
         return template
 
 
@@ -35,12 +36,18 @@ def escaped(text: bytes) -> bytes:
 
 
 class FetchRows:
-    """The responses of some messages; items come in the order they are added, FLAGS last."""
+    """The responses of some messages; items come in the order they are added, FLAGS last.
 
-    def __init__(self, picked: Picked) -> None:
+    `uid_only`: UIDFETCH in place of FETCH (RFC 9586 §3).
+    """
+
+    def __init__(self, picked: Picked, *, uid_only: bool = False) -> None:
         self._picked = picked
+        self._word = b"UIDFETCH" if uid_only else b"FETCH"
         self._pieces: list[bytes] = []
-        self._columns: list[Sequence[int] | Sequence[bytes]] = [picked.numbers]
+        self._columns: list[Sequence[int] | Sequence[bytes]] = [
+            picked.uids if uid_only else picked.numbers
+        ]
 
     def add(self, piece: bytes, *columns: Sequence[int] | Sequence[bytes]) -> None:
         """An item: a template and, for each of its arguments, all messages' values."""
@@ -57,7 +64,7 @@ class FetchRows:
             all_keys, keys = keys, [_NO_FLAGS] * len(keys)
             for place in told:
                 keys[place] = all_keys[place]
-        templates = _Templates(self._pieces, texts)
+        templates = _Templates(self._word, self._pieces, texts)
         width = len(self._columns)
         arguments: list[int | bytes] = [0] * (width * len(self._picked))
         for place, column in enumerate(self._columns):

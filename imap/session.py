@@ -14,6 +14,7 @@ from typing import Protocol
 
 from imap.access import Access
 from imap.message_cache import MessageCache
+from imap.notifier import Notifier
 from imap.opened import OpenMailbox
 from imap.protocol.events import Frame, LiteralRequested
 from imap.protocol.responses import Condition
@@ -133,6 +134,9 @@ class Session:
     enabled: frozenset[str] = frozenset()  # RFC 5161
     tag: bytes = b""  # of the command that runs
     hidden: frozenset[str] = frozenset()  # capabilities it is not told of, in upper case
+    notifier: Notifier | None = None  # what NOTIFY asked for (RFC 5465); None: it was never given
+    flush: Callable[[], None] = lambda: None  # what was written goes out now
+    wake: Callable[[], None] = lambda: None  # there may be something to tell unasked
 
     @property
     def state(self) -> State:
@@ -151,6 +155,11 @@ class Session:
         return "QRESYNC" in self.enabled
 
     @property
+    def uid_only(self) -> bool:
+        """The client uses no sequence numbers, and is told none of messages (RFC 9586)."""
+        return "UIDONLY" in self.enabled
+
+    @property
     def node(self) -> Node:
         return self.services.node
 
@@ -163,6 +172,12 @@ class Session:
         """The selected mailbox; the dispatcher has checked the state."""
         assert self.selected is not None
         return self.selected
+
+    def stop_notifying(self) -> None:
+        """Hear of no other mailboxes any more."""
+        notifier, self.notifier = self.notifier, None
+        if notifier is not None:
+            notifier.close()
 
     async def unselect(self) -> None:
         """Leave the selected mailbox, if there is one; nothing is expunged."""

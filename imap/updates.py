@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from imap.flag_rights import needed
 from imap.protocol import responses
-from imap.protocol.fetch import encode_fetch
+from imap.protocol.fetch import encode_fetch, encode_uid_fetch
 from imap.protocol.flags import ANY_KEYWORD, SYSTEM_FLAGS
 from imap.protocol.modseq import highestmodseq_code, vanished
 from imap.protocol.responses import Condition
@@ -36,12 +36,14 @@ def flags_in_use(selected: Selected) -> bytes:
     return responses.flags_line(flags) + responses.untagged(Condition.OK, "Flags permitted", code)
 
 
-def update_lines(session: Session, *, expunge: bool, by_uid: bool) -> Iterator[bytes]:
+def update_lines(
+    session: Session, *, expunge: bool, by_uid: bool, flags: bool = True
+) -> Iterator[bytes]:
     """Bring the client's picture up to the state; gives whole lines, in pieces.
 
     `expunge`: EXPUNGE is allowed now. `by_uid`: FETCH tells the UID too, as after a UID command
-    (RFC 3501 §6.4.8). The picture has moved once the first piece was asked for, so all of them
-    must be written.
+    (RFC 3501 §6.4.8). `flags`: changes of flags are told. The picture has moved once the first
+    piece was asked for, so all of them must be written.
     """
     selected = session.mailbox()
     view, state = selected.view, selected.opened.state
@@ -49,15 +51,15 @@ def update_lines(session: Session, *, expunge: bool, by_uid: bool) -> Iterator[b
     updates = view.sync(expunge=expunge)
     if len(state.keywords) > selected.keywords:
         yield flags_in_use(selected)
-    if updates.expunged and session.qresync:
+    if updates.expunged and (session.qresync or session.uid_only):
         yield vanished(runs(updates.vanished))
     elif updates.expunged:
         yield b"".join(map(responses.expunge, updates.expunged))
     if updates.exists is not None:
         yield responses.exists(updates.exists) + responses.recent(updates.recent)
-    for start in range(0, len(updates.flags), _AT_ONCE):
+    for start in range(0, len(updates.flags) if flags else 0, _AT_ONCE):
         yield b"".join(
-            _fetch(selected, number, by_uid, session.condstore)
+            _fetch(session, selected, number, by_uid)
             for number in updates.flags[start : start + _AT_ONCE]
         )
     if session.qresync and (withheld or view.withholds):
@@ -71,13 +73,17 @@ def highest_modseq(selected: Selected) -> bytes:
     return responses.untagged(Condition.OK, "Highest modification sequence", code)
 
 
-def _fetch(selected: Selected, number: int, by_uid: bool, condstore: bool) -> bytes:
+def _fetch(session: Session, selected: Selected, number: int, by_uid: bool) -> bytes:
     entry = selected.view.entry(number)
     if entry is None:
         return b""
     flags = flags_bytes(selected.opened.state, entry.flags, selected.view.recent(entry.uid))
     pairs = b"FLAGS %b" % flags
-    if condstore:
+    if session.uid_only:
+        if session.condstore:
+            pairs += b" MODSEQ (%d)" % entry.modseq
+        return encode_uid_fetch(entry.uid, pairs)
+    if session.condstore:
         # RFC 7162 §3.2.4: with the UID, whatever the command was.
         return encode_fetch(number, b"UID %d %b MODSEQ (%d)" % (entry.uid, pairs, entry.modseq))
     return encode_fetch(number, b"UID %d %b" % (entry.uid, pairs) if by_uid else pairs)

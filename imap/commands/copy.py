@@ -8,6 +8,7 @@ from imap.named import Span, named, size, uid_ranges
 from imap.opened import Copied, MailboxDeleted
 from imap.picked import pick
 from imap.place import Found, look_up, missing
+from imap.progress import while_waiting
 from imap.protocol import responses
 from imap.protocol.copy import Copy, Move
 from imap.protocol.modseq import highestmodseq_code
@@ -92,7 +93,8 @@ async def _placed(
     # RFC 4314 §4: flags that the user may not set there do not come along.
     keep = permitted_mask(target.rights)
     try:
-        return await selected.opened.copy(ranges, target.mailbox.id, move=move, keep=keep)
+        copying = selected.opened.copy(ranges, target.mailbox.id, move=move, keep=keep)
+        return await while_waiting(session, copying)
     except MailboxDeleted:
         if selected.opened.state.deleted:
             raise

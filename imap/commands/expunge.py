@@ -1,6 +1,7 @@
 """EXPUNGE (RFC 3501 §6.4.3) and UID EXPUNGE (RFC 4315 §2.1)."""
 
 from imap.named import uid_ranges, uid_spans
+from imap.progress import while_waiting
 from imap.protocol import responses
 from imap.protocol.modseq import highestmodseq_code
 from imap.protocol.select import Expunge
@@ -14,7 +15,7 @@ async def expunge(session: Session, command: Expunge) -> Answer:
     if view.read_only:
         return Answer.no("The mailbox is selected read-only", responses.READ_ONLY)
     ranges = None if command.uids is None else uid_ranges(view, uid_spans(view, command.uids))
-    modseq = await selected.opened.expunge(ranges)
+    modseq = await while_waiting(session, selected.opened.expunge(ranges))
     # RFC 7162 §3.2.7, §3.2.9: all up to this one is told before the answer.
     code = highestmodseq_code(modseq) if modseq and session.qresync else None
     return Answer.ok("EXPUNGE completed", code)

@@ -48,9 +48,14 @@ _COLUMNS = {
 }
 
 Values = Mapping[Column, Sequence[bytes]]
-MODSEQ_ITEMS = (FetchAttribute.UID, FetchAttribute.MODSEQ)
-"""What RFC 7162 §3.2.4 adds to responses; both are in the mailbox's columns."""
-_OF_MAILBOX = frozenset((*MODSEQ_ITEMS, FetchAttribute.EMAILID, FetchAttribute.THREADID))
+_UID_AND_MODSEQ = (FetchAttribute.UID, FetchAttribute.MODSEQ)
+_OF_MAILBOX = frozenset((*_UID_AND_MODSEQ, FetchAttribute.EMAILID, FetchAttribute.THREADID))
+
+
+def modseq_items(session: Session) -> list[FetchAttribute]:
+    """What RFC 7162 §3.2.4 adds to responses; all is in the mailbox's columns."""
+    # RFC 9586 §3: UIDFETCH tells the UID anyway.
+    return [FetchAttribute.MODSEQ] if session.uid_only else [*_UID_AND_MODSEQ]
 
 
 async def fetch(session: Session, command: Fetch) -> Answer:
@@ -67,9 +72,7 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         await tell_vanished(session, since, command.sequence.to_ranges(MAX_UID))
     if command.modifiers.partial is not None:
         spans = paged(spans, *command.modifiers.partial)
-    # RFC 4314 §4: without `s` nothing becomes \Seen.
-    untouched = selected.view.read_only or not selected.access.may("s")
-    items = Items.of(command, read_only=untouched, condstore=session.condstore)
+    items = Items.of(session, command)
     try:
         missing = await respond(session, spans, items)
     except UnknownEncoding:
@@ -98,17 +101,20 @@ class Items:
         self.columns = frozenset(_COLUMNS[item] for item in self.attributes if item in _COLUMNS)
 
     @classmethod
-    def of(cls, command: Fetch, *, read_only: bool, condstore: bool) -> "Items":
-        # RFC 3501 §6.4.8: UID is in every response to a UID command, asked for or not.
-        asked = [FetchAttribute.UID] if command.by_uid else []
+    def of(cls, session: Session, command: Fetch) -> "Items":
+        # RFC 3501 §6.4.8: UID is in every response to a UID command, asked for or not;
+        # RFC 9586 §3: but in UIDFETCH, which begins with it.
+        asked = [FetchAttribute.UID] if command.by_uid and not session.uid_only else []
         if command.modifiers.changed_since is not None:
             asked.append(FetchAttribute.MODSEQ)  # RFC 7162 §3.1.4.1
         sections = [item for item in command.items if not isinstance(item, FetchAttribute)]
         # RFC 3501 §6.4.5: only BODY.PEEK leaves \Seen alone, and so does EXAMINE (§6.3.2).
-        # RFC 3516 §4.2: BINARY.PEEK and BINARY.SIZE do too.
+        # RFC 3516 §4.2: BINARY.PEEK and BINARY.SIZE do too. RFC 4314 §4: without `s` all do.
+        selected = session.mailbox()
+        read_only = selected.view.read_only or not selected.access.may("s")
         sets_seen = not read_only and any(not item.peek for item in sections)
-        if sets_seen and condstore:
-            asked += MODSEQ_ITEMS  # RFC 7162 §3.2.4
+        if sets_seen and session.condstore:
+            asked += modseq_items(session)  # RFC 7162 §3.2.4
         items = [*asked, *command.items]
         attributes = [item for item in items if isinstance(item, FetchAttribute)]
         return cls(
@@ -267,7 +273,7 @@ class _Fetching:
 
     def _lines(self, picked: Picked, values: Values) -> FetchRows:
         """The responses with the items that need no bytes of the message."""
-        lines = FetchRows(picked)
+        lines = FetchRows(picked, uid_only=self._session.uid_only)
         wanted = self._items.static
         first = True
         for item in self._items.attributes:

@@ -144,7 +144,7 @@ def select(
     return [
         Listed(
             name,
-            _attributes(name, existing.get(name), superior, subscribed, command),
+            attributes(name, existing.get(name), superior, subscribed, command),
             child_info,
             existing.get(name),
         )
@@ -185,7 +185,7 @@ def _recursive(
     return {name: info if name in above else () for name in told}
 
 
-def _attributes(
+def attributes(
     name: str, mailbox: Mailbox | None, superior: set[str], subscribed: set[str], command: List
 ) -> list[str]:
     found = []

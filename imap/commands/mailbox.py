@@ -18,7 +18,7 @@ from mailserver.logs import logger
 from mailserver.storage import arrivals, mailboxes, rights
 from mailserver.storage.database import Connection
 from mailserver.storage.mailboxes import Mailbox
-from mailserver.storage.notifications import MAILBOX
+from mailserver.storage.notifications import MAILBOX, names_of
 
 # RFC 6154 §2: \All and \Flagged are views of other mailboxes, which we have none of.
 _SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
@@ -49,6 +49,8 @@ async def create(session: Session, command: Create) -> Answer:
             return _EXISTS
         await _make(c, place, parent, [*ancestors(place.name), place.name], uses)
         made = await _found(c, place.owner.id, place.name)
+        await _notify(c, session, [names_of(place.owner.id)])
+    session.node.changes.changed([names_of(place.owner.id)])
     return Answer.ok("CREATE completed", mailboxid_code(made.id))
 
 
@@ -96,12 +98,12 @@ async def delete(session: Session, command: Delete) -> Answer:
         if place.name == INBOX:
             return Answer.no("INBOX cannot be deleted", responses.CANNOT)
         await mailboxes.delete(c, row.id)
-        await _notify(c, session, [row.id])
+        await _notify(c, session, [row.id, names_of(row.account_id)])
     if session.selected is not None and session.selected.opened.state.id == row.id:
         # The client knows what it did: no BYE, as others get who have it selected.
         session.selected.opened.state.deleted = True
         await session.unselect()
-    session.node.changes.changed([row.id])
+    session.node.changes.changed([row.id, names_of(row.account_id)])
     log.info("mailbox deleted", mailbox=row.id, account=session.user().address)
     return Answer.ok("DELETE completed")
 
@@ -143,6 +145,7 @@ async def rename(session: Session, command: Rename) -> Answer:
         ids = await mailboxes.rename(c, old.owner.id, old.name, new.name)
         if above := list(ancestors(new.name)):
             await _make(c, new, parent, above)
+        ids.append(names_of(old.owner.id))
         await _notify(c, session, ids)
     session.node.changes.changed(ids)
     return Answer.ok("RENAME completed")
@@ -179,6 +182,8 @@ async def _rename_inbox(session: Session, new: Place) -> Answer:
         await _make(c, new, parent, [*ancestors(new.name), new.name])
         inbox = await _found(c, account_id, INBOX)
         target = await _found(c, account_id, new.name)
+        await _notify(c, session, [names_of(account_id)])
+    session.node.changes.changed([names_of(account_id)])
     opened = await session.services.mailboxes.open(inbox.id)
     await opened.copy([(1, MAX_UID)], target.id, move=True)
     return Answer.ok("RENAME completed")
@@ -197,6 +202,8 @@ async def subscribe(session: Session, command: Subscribe) -> Answer:
     name = await _as_listed(session, command.mailbox)
     async with session.node.database.connection() as c:
         await mailboxes.subscribe(c, session.user().id, name)
+        await _notify(c, session, [names_of(session.user().id)])
+    session.node.changes.changed([names_of(session.user().id)])
     return Answer.ok("SUBSCRIBE completed")
 
 
@@ -205,6 +212,8 @@ async def unsubscribe(session: Session, command: Unsubscribe) -> Answer:
     name = await _as_listed(session, command.mailbox)
     async with session.node.database.connection() as c:
         await mailboxes.unsubscribe(c, session.user().id, name)
+        await _notify(c, session, [names_of(session.user().id)])
+    session.node.changes.changed([names_of(session.user().id)])
     return Answer.ok("UNSUBSCRIBE completed")
 
 

@@ -6,7 +6,7 @@ what is gone in the mailbox's log.
 
 from collections.abc import Iterable
 
-from imap.commands.fetch import MODSEQ_ITEMS, Items, respond
+from imap.commands.fetch import Items, modseq_items, respond
 from imap.commands.vanished import tell_vanished
 from imap.named import changed_since, uid_spans
 from imap.protocol.command import Command
@@ -83,4 +83,4 @@ async def resynchronise(session: Session, resync: Resync) -> None:
     wanted = [(max(low, above), high) for low, high in known.ranges if high >= above]
     await tell_vanished(session, resync.modseq, wanted)
     spans = changed_since(view, uid_spans(view, known), resync.modseq)
-    await respond(session, spans, Items([*MODSEQ_ITEMS], flags=True))
+    await respond(session, spans, Items(modseq_items(session), flags=True))

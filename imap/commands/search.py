@@ -13,6 +13,7 @@ from imap import contents
 from imap.contents import Wanted
 from imap.named import Span
 from imap.picked import Picked, pick
+from imap.progress import Progress
 from imap.protocol import responses
 from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
 from imap.protocol.sequence import runs
@@ -114,7 +115,9 @@ async def _matching(
     session: Session, picked: Picked, test: Test, places: Sequence[int]
 ) -> AsyncIterator[int]:
     """Those of `places` that match, by what is read of their messages."""
+    progress = Progress(session, len(places))
     for start in range(0, len(places), ROWS_AT_ONCE):
+        await progress.tell(start)
         facts = await read_facts(session, picked, places[start : start + ROWS_AT_ONCE])
         matching, facts = _answered(test, facts)
         if facts and Stage.HEADER in test.stages:

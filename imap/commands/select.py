@@ -36,7 +36,7 @@ async def select(session: Session, command: Select) -> Answer:
         return missing()
     access = Access(session.node, row, session.user().id, found.rights, as_of=as_of)
     session.selected = Selected(command.mailbox, opened, view, access)
-    await session.write(_describe(session.selected))
+    await session.write(_describe(session, session.selected))
     if command.resync is not None:
         await resynchronise(session, command.resync)
     if read_only:
@@ -45,7 +45,7 @@ async def select(session: Session, command: Select) -> Answer:
     return Answer.ok("SELECT completed", responses.READ_WRITE)
 
 
-def _describe(selected: Selected) -> bytes:
+def _describe(session: Session, selected: Selected) -> bytes:
     """The untagged data that RFC 3501 §6.3.1 requires, and RFC 8474 §4.2."""
     view, state = selected.view, selected.opened.state
     lines = [
@@ -53,7 +53,8 @@ def _describe(selected: Selected) -> bytes:
         responses.exists(view.count),
         responses.recent(view.recent_count()),
     ]
-    unseen = first_unseen(state.columns)
+    # RFC 9586 §3: no sequence numbers, and so no UNSEEN.
+    unseen = None if session.uid_only else first_unseen(state.columns)
     if unseen is not None:
         code = responses.unseen_code(unseen)
         lines.append(responses.untagged(Condition.OK, "First unseen message", code))

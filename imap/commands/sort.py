@@ -6,6 +6,7 @@ What is compared stands in the rows of the messages: no header and no body is re
 import asyncio
 
 from imap.commands.search import ROWS_AT_ONCE, Found, find, tell_found
+from imap.progress import Progress
 from imap.protocol.sort import Sort, encode_sort
 from imap.session import Answer, Session
 from imap.sort_values import Value, deciding, order, values
@@ -19,7 +20,9 @@ async def sort(session: Session, command: Sort) -> Answer:
     criteria = deciding(command.criteria)
     columns: list[list[Value]] = [[] for _ in criteria]
     here: list[int] = []
+    progress = Progress(session, len(found.places))
     for start in range(0, len(found.places), ROWS_AT_ONCE):
+        await progress.tell(start)
         places = found.places[start : start + ROWS_AT_ONCE]
         ids = [found.picked.message_ids[place] for place in places]
         rows = await session.services.messages.read(ids)

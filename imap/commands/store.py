@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from imap.commands.fetch import MODSEQ_ITEMS, Items, respond
+from imap.commands.fetch import Items, modseq_items, respond
 from imap.flag_masks import divided
 from imap.flag_rights import may_store, permitted_mask
 from imap.named import Span, expunged, named, size, uid_ranges
@@ -60,11 +60,11 @@ async def store(session: Session, command: Store) -> Answer:
     done, failed = _divided(view, spans, modified)
     if session.condstore:
         # RFC 7162 §3.1.3, §3.2.4: the new modseq is told also if SILENT, always with the UID.
-        await respond(session, done, Items([*MODSEQ_ITEMS], flags=not command.silent))
+        await respond(session, done, Items(modseq_items(session), flags=not command.silent))
         # §3.1.3, Example 10: so that the client need not ask what it did not know.
-        await respond(session, failed, Items([*MODSEQ_ITEMS], flags=True))
+        await respond(session, failed, Items(modseq_items(session), flags=True))
     elif not command.silent:
-        uid = [FetchAttribute.UID] if command.by_uid else []
+        uid = [FetchAttribute.UID] if command.by_uid and not session.uid_only else []
         await respond(session, done, Items(uid, flags=True))
     if failed:
         return _modified(modified if command.by_uid else failed, some_gone=gone > 0)

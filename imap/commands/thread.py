@@ -5,6 +5,7 @@ import asyncio
 from imap.commands.search import ROWS_AT_ONCE, Found, find, read_facts
 from imap.envelope import read_envelope
 from imap.header_fields import chosen
+from imap.progress import Progress
 from imap.protocol.search import Search
 from imap.protocol.thread import Algorithm, Threading, encode_thread
 from imap.search_tree import Facts
@@ -34,7 +35,9 @@ async def thread(session: Session, command: Threading) -> Answer:
 async def _letters(session: Session, command: Search, found: Found) -> list[Letter]:
     numbers = found.picked.uids if command.by_uid else found.picked.numbers
     letters: list[Letter] = []
+    progress = Progress(session, len(found.places))
     for start in range(0, len(found.places), ROWS_AT_ONCE):
+        await progress.tell(start)
         places = found.places[start : start + ROWS_AT_ONCE]
         facts = await read_facts(session, found.picked, places)
         letters += [_letter(numbers[one.place], one) for one in facts]

@@ -43,6 +43,7 @@ from imap.protocol.metadata import (
     parse_getmetadata,
     parse_setmetadata,
 )
+from imap.protocol.notify import Notify, parse_notify
 from imap.protocol.quota import (
     GetQuota,
     GetQuotaRoot,
@@ -115,6 +116,7 @@ Command = (
     | MyRights
     | Namespace
     | Noop
+    | Notify
     | Rename
     | Replace
     | Search
@@ -174,6 +176,7 @@ _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"LOGIN": parse_login,
     b"LSUB": parse_lsub,
     b"MYRIGHTS": parse_myrights,
+    b"NOTIFY": parse_notify,
     b"RENAME": parse_rename,
     b"SELECT": parse_select,
     b"SETACL": parse_setacl,

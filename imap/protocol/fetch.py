@@ -111,13 +111,18 @@ def parse_fetch(cursor: Cursor, by_uid: bool) -> Fetch:
 
 def _parse_items(cursor: Cursor) -> tuple[FetchItem, ...]:
     if cursor.at(b"("):
-        return cursor.items(lambda: _parse_item(cursor))
+        return parse_fetch_list(cursor)
     start = cursor.position
     macro = _MACROS.get(cursor.word())
     if macro is not None:
         return macro
     cursor.position = start
     return (_parse_item(cursor),)
+
+
+def parse_fetch_list(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """ "(" fetch-att *(SP fetch-att) ")", also in NOTIFY (RFC 5465 §8)."""
+    return cursor.items(lambda: _parse_item(cursor))
 
 
 # fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /
@@ -178,6 +183,12 @@ def _parse_partial(cursor: Cursor) -> tuple[int, int] | None:
         raise cursor.fail("expected a number above 0", start)
     cursor.expect(b">")
     return origin, count
+
+
+# RFC 9586 §4: message-data =/ uniqueid SP "UIDFETCH" SP msg-att
+def encode_uid_fetch(uid: int, pairs: bytes) -> bytes:
+    """`* 25996 UIDFETCH (FLAGS (\\Seen))`: without sequence number, which the client knows not."""
+    return b"* %d UIDFETCH (%b)\r\n" % (uid, pairs)
 
 
 def encode_fetch(number: int, pairs: bytes) -> bytes:

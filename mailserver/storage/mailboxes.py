@@ -127,6 +127,14 @@ async def listing(c: Connection, account_id: int, *, recent: bool = False) -> li
     return [mailbox_of(row) for row in rows]
 
 
+async def of_ids(c: Connection, mailbox_ids: list[int]) -> list[Mailbox]:
+    """Those of the mailboxes that exist, in any order."""
+    rows = await c.fetch(
+        f"SELECT {columns(recent=False)} FROM mailbox m WHERE id = ANY($1::bigint[])", mailbox_ids
+    )
+    return [mailbox_of(row) for row in rows]
+
+
 async def rename(c: Connection, account_id: int, old: str, new: str) -> list[int]:
     """Rename `old` and everything below it; ids and UIDs stay (RFC 3501 §6.3.5).
 

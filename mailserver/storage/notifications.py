@@ -76,6 +76,11 @@ class Listener:
             callback(payload)
 
 
+def names_of(account_id: int) -> int:
+    """What stands among the ids of mailboxes when names or subscriptions of an account changed."""
+    return -account_id
+
+
 class MailboxChanges:
     """Who wants to know that a mailbox changed, in this process or in another.
 
@@ -87,6 +92,7 @@ class MailboxChanges:
         self.origin = secrets.token_hex(6)
         self.count = 0  # grows with whatever is told
         self._watchers: dict[int, list[Callable[[], None]]] = {}
+        self._listeners: dict[int, list[Callable[[int], None]]] = {}
 
     def watch(self, mailbox_id: int, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback()` after changes; gives the function that ends it."""
@@ -100,18 +106,37 @@ class MailboxChanges:
 
         return unwatch
 
+    def watch_all(
+        self, mailbox_ids: Iterable[int], callback: Callable[[int], None]
+    ) -> Callable[[], None]:
+        """Call `callback(mailbox_id)` after changes of any; gives the function that ends it."""
+        watched = list(mailbox_ids)
+        for mailbox_id in watched:
+            self._listeners.setdefault(mailbox_id, []).append(callback)
+
+        def unwatch() -> None:
+            for mailbox_id in watched:
+                callbacks = self._listeners[mailbox_id]
+                callbacks.remove(callback)
+                if not callbacks:
+                    del self._listeners[mailbox_id]
+
+        return unwatch
+
     def changed(self, mailbox_ids: Iterable[int]) -> None:
         """Tell this process's watchers; call it after the commit."""
         self.count += 1
         for mailbox_id in mailbox_ids:
             for callback in list(self._watchers.get(mailbox_id, ())):
                 callback()
+            for listener in list(self._listeners.get(mailbox_id, ())):
+                listener(mailbox_id)
 
     def heard(self, payload: str) -> None:
         """Take a notification of the channel; "" means that any may have changed."""
         origin, _, ids = payload.partition(":")
         if not payload:
-            self.changed(list(self._watchers))
+            self.changed({*self._watchers, *self._listeners})
         elif origin != self.origin:
             self.changed(map(int, ids.split(",")))
 
