@@ -29,7 +29,7 @@ from mailserver.storage.keywords import (
     extended,
     keyword_mask,
 )
-from mailserver.storage.notifications import MAILBOX, MailboxChanges
+from mailserver.storage.notifications import MAILBOX, MailboxChanges, Version
 
 T = TypeVar("T")
 
@@ -65,7 +65,10 @@ class Stored:
 class OpenMailbox:
     """One per mailbox and process; sessions hold it through their views."""
 
-    def __init__(self, database: Database, changes: MailboxChanges, state: MailboxState) -> None:
+    def __init__(
+        self, database: Database, changes: MailboxChanges, state: MailboxState, version: Version
+    ) -> None:
+        """`version` is what the mailbox had when `state` was read, or before."""
         self.state = state
         self.views: set[View] = set()
         self._taken = 0  # messages and events that loading it had to go through
@@ -73,7 +76,8 @@ class OpenMailbox:
         self._changes = changes
         self._writing = asyncio.Lock()
         self._reading = asyncio.Lock()
-        self._dirty = False
+        self._version = version
+        self._told = False  # of a change that the board may not say yet
         self._catching_up: asyncio.Task[None] | None = None
         self._idlers: dict[View, Callable[[], None]] = {}
         self._unwatch = changes.watch(state.id, self._heard)
@@ -85,7 +89,7 @@ class OpenMailbox:
             async with self._writing:
                 yield
         except BaseException:
-            self._dirty = True
+            self._changes.changed([self.state.id])
             raise
 
     @classmethod
@@ -93,15 +97,13 @@ class OpenMailbox:
         cls, database: Database, changes: MailboxChanges, mailbox_id: int
     ) -> "OpenMailbox":
         """Read the mailbox; raises MailboxDeleted."""
+        version = changes.version(mailbox_id)  # what changes from here on is not in the state
         async with database.transaction(snapshot=True) as c:
             row = await events.state(c, mailbox_id)
             if row is None:
                 raise MailboxDeleted(mailbox_id)
-            state = MailboxState(row)
-            # Watch before the snapshot ends, so that no change falls between.
-            opened = cls(database, changes, state)
-            opened._taken = await following.load(c, state, row)
-        opened._dirty = True
+            opened = cls(database, changes, MailboxState(row), version)
+            opened._taken = await following.load(c, opened.state, row)
         return opened
 
     async def save(self) -> None:
@@ -117,30 +119,27 @@ class OpenMailbox:
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────
 
-    async def enter(self, *, read_only: bool, first_recent: int | None = None) -> View:
-        """A new session's picture, up to date. One that may write takes \\Recent.
-
-        `first_recent`: the first UID that nobody was told of, as the mailbox's row said just now.
-        """
+    async def enter(self, *, read_only: bool) -> View:
+        """A new session's picture, up to date. One that may write takes \\Recent."""
         await self.refresh()
-        if first_recent is None:
-            async with self._database.connection() as c:
-                row = await events.state(c, self.state.id)
-            first_recent = row.first_recent_uid if row else self.state.uid_next
-        # Sessions here took some already that the row will know of when they leave.
-        first = max(first_recent, self.state.recent_from)
-        if read_only:
-            recent = [(first, MAX_UID)]
-        else:
-            if first < self.state.uid_next:
-                async with self._database.connection() as c:
-                    taken = await events.claim_recent(c, self.state.id)
-                first = max(taken or self.state.uid_next, self.state.recent_from)
-            recent = [(first, self.state.uid_next - 1)]
-            self.state.recent_from = max(self.state.recent_from, self.state.uid_next)
+        recent = await self._recent(take=not read_only)
         view = View(self.state, read_only=read_only, recent=recent)
         self.views.add(view)
         return view
+
+    async def _recent(self, *, take: bool) -> list[tuple[int, int]]:
+        """The UIDs that no session was told of, which nobody else will be told of if `take`."""
+        state = self.state
+        # Sessions here took some already that the row will know of when they leave.
+        first = state.recent_from
+        if first < state.uid_next:
+            async with self._database.connection() as c:
+                known = await (events.claim_recent if take else events.first_recent)(c, state.id)
+            first = max(first, state.uid_next if known is None else known)
+        if not take:
+            return [(first, MAX_UID)]
+        state.recent_from = max(state.recent_from, state.uid_next)
+        return [(first, state.uid_next - 1)]
 
     async def leave(self, view: View) -> None:
         """The session has the mailbox selected no more."""
@@ -161,32 +160,37 @@ class OpenMailbox:
     def idle(self, view: View, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback()` after changes until the returned function is called (RFC 2177)."""
         self._idlers[view] = callback
-        if self._dirty or self._reading.locked():
+        if self._behind or self._reading.locked():
             self._heard()  # what a command is catching up with just now is news here, too
         return lambda: self._idlers.pop(view, None) and None
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
     async def refresh(self) -> None:
-        """Catch up with the log if anything was heard; raises MailboxDeleted."""
+        """Catch up with the log if anything has changed; raises MailboxDeleted."""
         if self.state.deleted:
             raise MailboxDeleted(self.state.id)
-        if not self._dirty and not self._reading.locked():
+        if not self._behind and not self._reading.locked():
             return  # whoever asks while another is catching up waits for that one
         async with self._reading:
-            if self._dirty:
-                self._dirty = False
-                try:
-                    async with self._database.connection() as c:
-                        await following.catch_up(c, self.state)
-                except BaseException:
-                    self._dirty = True
-                    raise
+            if self._behind:
+                version, self._told = self._changes.version(self.state.id), False
+                async with self._database.connection() as c:
+                    await following.catch_up(c, self.state)
+                self._version = version
         if self.state.deleted:
             raise MailboxDeleted(self.state.id)
 
+    @property
+    def _behind(self) -> bool:
+        """True if the mailbox has changed since the state was read."""
+        if self._version != self._changes.version(self.state.id):
+            return True
+        # Commands need not know of what nobody has answered for yet; who is in IDLE hears it now.
+        return self._told and bool(self._idlers)
+
     def _heard(self) -> None:
-        self._dirty = True
+        self._told = True
         if self._idlers and (self._catching_up is None or self._catching_up.done()):
             self._catching_up = asyncio.get_running_loop().create_task(self._tell_idlers())
 
@@ -199,7 +203,7 @@ class OpenMailbox:
                 break
             except StorageUnavailable:
                 await asyncio.sleep(_RETRY)
-            if not self._dirty:
+            if not self._behind:
                 break
         self._wake_idlers()
 
@@ -373,4 +377,5 @@ class OpenMailbox:
     def _written(self, written: Written) -> None:
         self.state.keywords = written.keywords or self.state.keywords
         self.state.apply(written.event)
+        self._version = self._changes.written(self.state.id, self._version)
         self._wake_idlers()

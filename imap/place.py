@@ -98,13 +98,26 @@ def named_as(row: Mailbox, name: str) -> Mailbox:
     return replace(row, name=name, special_use=None)
 
 
-async def look_up(session: Session, name: str, *, recent: bool = False) -> Found | None:
-    """The mailbox of a name; None where no account is meant. `recent` as for `find`.
-
-    For a mailbox of one's own without a list this is one statement.
-    """
+async def look_up(session: Session, name: str) -> Found | None:
+    """The mailbox of a name, its figures of some time ago; None where no account is meant."""
     place = await whose(session, name)
     if place is None:
         return None
+    known = session.services.names.find(place.owner.id, place.name) if place.owned else None
+    return await _read(session, place, name) if known is None else Found(place, known, ALL)
+
+
+async def look_up_counted(session: Session, name: str, *, recent: bool) -> Found | None:
+    """The same with figures of now; `recent` as for `mailboxes.find`."""
+    place = await whose(session, name)
+    return None if place is None else await _read(session, place, name, recent=recent)
+
+
+async def _read(session: Session, place: Place, said: str, *, recent: bool = False) -> Found:
+    names = session.services.names
+    as_of = names.as_of(place.owner.id)
     async with session.node.database.connection() as c:
-        return await find(c, session, place, name, recent=recent)
+        found = await find(c, session, place, said, recent=recent)
+    if place.owned and found.mailbox is not None:
+        names.keep(found.mailbox, as_of)
+    return found

@@ -11,6 +11,7 @@ from functools import partial
 
 from imap.connection import LINGER, Doorway
 from imap.conversation import Conversation
+from imap.known_names import KnownNames
 from imap.message_cache import MessageCache
 from imap.protocol.events import Limits
 from imap.registry import Mailboxes
@@ -48,6 +49,7 @@ def _enter(node: Node) -> Services:
             node,
             Mailboxes(database, node.changes),
             MessageCache(database, node.settings.imap.cache_bytes),
+            KnownNames(node.changes, node.rights_changes, node.listener),
         )
         shared = _shared[id(node)] = _Shared(services)
     shared.doors += 1

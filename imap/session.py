@@ -13,6 +13,7 @@ from enum import Enum, Flag, auto
 from typing import Protocol
 
 from imap.access import Access
+from imap.known_names import KnownNames
 from imap.message_cache import MessageCache
 from imap.notifier import Notifier
 from imap.opened import OpenMailbox
@@ -38,6 +39,7 @@ class Services:
     node: Node
     mailboxes: Mailboxes
     messages: MessageCache
+    names: KnownNames
     sessions: int = 0  # open connections of all doors
     # One APPEND of several messages has them in memory at a time, until they are stored.
     appending: asyncio.Lock = field(default_factory=asyncio.Lock)

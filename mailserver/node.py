@@ -18,6 +18,7 @@ from mailserver.quotas import Quotas
 from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.storage.blobs import Blobs
+from mailserver.storage.board import Board
 from mailserver.storage.database import Database
 from mailserver.storage.notifications import DIRECTORY, MAILBOX, RIGHTS, Listener, MailboxChanges
 
@@ -65,9 +66,17 @@ class Node:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: Settings, dsn: str, *, ticket_secret: bytes | None = None
+        cls,
+        settings: Settings,
+        dsn: str,
+        *,
+        ticket_secret: bytes | None = None,
+        board: Board | None = None,
     ) -> AsyncIterator["Node"]:
-        """Connect everything; the listener and the group commit run inside the block."""
+        """Connect everything; the listener and the group commit run inside the block.
+
+        `ticket_secret` and `board` are shared with the node's other processes.
+        """
         certificates = Certificates(settings, ticket_secret=ticket_secret)
         async with AsyncExitStack() as stack:
             database = await Database.open(
@@ -80,7 +89,7 @@ class Node:
             stack.push_async_callback(objects.close)
             scratch = Scratch(settings.data / "scratch")
             stack.callback(scratch.close)
-            node = cls._assemble(settings, database, objects, scratch, certificates)
+            node = cls._assemble(settings, database, objects, scratch, certificates, board)
             stack.push_async_callback(node.resolver.close)
             for work in (node.ingest.run(), node.listener.run()):
                 task = asyncio.create_task(work)
@@ -96,9 +105,10 @@ class Node:
         objects: ObjectStore,
         scratch: Scratch,
         certificates: Certificates,
+        board: Board | None,
     ) -> "Node":
         listener = Listener(database.dsn)
-        changes, rights_changes = MailboxChanges(), MailboxChanges()
+        changes, rights_changes = MailboxChanges(board), MailboxChanges()
         passwords = Passwords()
         accounts = Accounts(database, settings.addresses, hashing=passwords)
         issuer = open_issuer(settings.auth.oauth)

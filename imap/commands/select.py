@@ -31,7 +31,7 @@ async def select(session: Session, command: Select) -> Answer:
     read_only = command.read_only or not may_change(found.rights)
     try:
         opened = await session.services.mailboxes.open(row.id)
-        view = await opened.enter(read_only=read_only, first_recent=row.first_recent_uid)
+        view = await opened.enter(read_only=read_only)
     except MailboxDeleted:
         return missing()
     access = Access(session.node, row, session.user().id, found.rights, as_of=as_of)

@@ -1,23 +1,61 @@
 """STATUS (RFC 3501 §6.3.10), also for LIST … RETURN (STATUS …) (RFC 5819)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from imap.columns import SEEN
 from imap.commands.deleted import deleted_figures
-from imap.place import look_up, missing
+from imap.opened import MailboxDeleted
+from imap.place import Found, look_up, look_up_counted, missing
 from imap.protocol.objectid import mailboxid
 from imap.protocol.status import Status, StatusItem, encode_status
 from imap.session import Answer, Session
 from mailserver.storage.mailboxes import Mailbox
 
+# What an open mailbox knows without its row.
+_OF_STATE = frozenset(
+    {
+        *(StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY, StatusItem.UNSEEN),
+        *(StatusItem.HIGHESTMODSEQ, StatusItem.APPENDLIMIT, StatusItem.MAILBOXID),
+        *(StatusItem.DELETED, StatusItem.DELETED_STORAGE),
+    }
+)
+
 
 async def status(session: Session, command: Status) -> Answer:
-    found = await look_up(session, command.mailbox, recent=StatusItem.RECENT in command.items)
+    found = await look_up(session, command.mailbox)
+    if found is not None:
+        found = await _counted(session, found, command)
     if found is None:
         return missing()
     if found.mailbox is None or not found.grants("r"):
         return found.refused()
     await session.write(await status_line(session, found.mailbox, command.items))
     return Answer.ok("STATUS completed")
+
+
+async def _counted(session: Session, found: Found, command: Status) -> Found | None:
+    """`found` with the figures of now: of the open mailbox if it has all of them, or of the row."""
+    row = found.mailbox
+    opened = None if row is None else session.services.mailboxes.find(row.id)
+    if row is None or opened is None or not _OF_STATE.issuperset(command.items):
+        recent = StatusItem.RECENT in command.items
+        return await look_up_counted(session, command.mailbox, recent=recent)
+    try:
+        await opened.refresh()
+    except MailboxDeleted:
+        return replace(found, mailbox=None)
+    state = opened.state
+    return replace(
+        found,
+        mailbox=replace(
+            row,
+            messages=len(state.columns),
+            unseen=state.columns.count_without(SEEN, 0, len(state.columns)),
+            uid_next=state.uid_next,
+            highest_modseq=state.modseq,
+        ),
+    )
 
 
 async def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem]) -> bytes:

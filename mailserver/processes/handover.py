@@ -25,6 +25,7 @@ class Handover(msgspec.Struct, frozen=True):
     roles: tuple[Role, ...]
     sockets: tuple[tuple[DoorName, int], ...]
     slot: int
+    board: int  # the descriptor of what the workers share (storage/board.py)
     ticket_secret: bytes  # of TLS sessions that all workers resume
 
     def encode(self) -> bytes:

@@ -27,6 +27,7 @@ from mailserver.processes.doors import Place, places, wait_for_greeting
 from mailserver.processes.handover import Handover
 from mailserver.processes.slot import Slot
 from mailserver.settings import Role, Settings
+from mailserver.storage.board import shared_file
 
 _GREETING_TIMEOUT = 20.0  # seconds
 _ASKED_AGAIN = 1.0  # seconds
@@ -52,6 +53,7 @@ class _Parent:
         self._roles = tuple(roles)
         self._say = say
         self._ticket_secret = certificates.new_ticket_secret()
+        self._board = shared_file(settings.worker_count)
         self._slots: list[Slot] = []
         self._asked_at = math.inf  # monotonic
         self._stop = asyncio.Event()
@@ -111,6 +113,7 @@ class _Parent:
                     await asyncio.get_running_loop().create_future()
         finally:
             listening.close(sockets)
+            self._board.close()
 
     def _handover(
         self, slot: int, dsn: str, found: Sequence[Place], own: Sequence[socket.socket]
@@ -118,7 +121,15 @@ class _Parent:
         doors = [place.door for place in found]
         numbers = [sock.fileno() for sock in own]
         sockets = tuple(zip(doors, numbers, strict=True))
-        return Handover(self._settings, dsn, self._roles, sockets, slot, self._ticket_secret)
+        return Handover(
+            settings=self._settings,
+            dsn=dsn,
+            roles=self._roles,
+            sockets=sockets,
+            slot=slot,
+            board=self._board.fileno(),
+            ticket_secret=self._ticket_secret,
+        )
 
     @asynccontextmanager
     async def _workers(self, given: Sequence[Handover]) -> AsyncIterator[None]:

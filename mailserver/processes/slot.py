@@ -104,7 +104,7 @@ class Slot:
             *(sys.executable, "-P", "-m", "mailserver.processes.worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            pass_fds=[descriptor for _, descriptor in self._given.sockets],
+            pass_fds=[self._given.board, *(number for _, number in self._given.sockets)],
             # Ctrl-C on the terminal goes to the parent, which drains us in its own order.
             process_group=0,
             env={**os.environ, **_environment(self._metrics)},

@@ -22,6 +22,7 @@ from mailserver.node import Door, Node
 from mailserver.processes import handover
 from mailserver.processes.doors import DoorName
 from mailserver.processes.handover import Handover
+from mailserver.storage.board import Board
 
 # What runs for ever beside the doors; singletons among them hold a Postgres advisory lock.
 BACKGROUND: Sequence[Callable[[Node], Coroutine[Any, Any, None]]] = (
@@ -56,7 +57,10 @@ def main() -> int:
 
 
 async def _serve(given: Handover) -> None:
-    async with Node.open(given.settings, given.dsn, ticket_secret=given.ticket_secret) as node:
+    processes = given.settings.worker_count
+    board = Board(given.board, slot=given.slot, processes=processes)
+    opening = Node.open(given.settings, given.dsn, ticket_secret=given.ticket_secret, board=board)
+    async with opening as node:
         doors = [await _open(node, name, descriptor) for name, descriptor in given.sockets]
         background = [node.supervise(), *(work(node) for work in BACKGROUND)]
         if "delivery" in given.roles:

@@ -215,6 +215,12 @@ async def insert(c: Connection, mailbox_id: int, entries: Sequence[Row]) -> None
     )
 
 
+async def first_recent(c: Connection, mailbox_id: int) -> int | None:
+    """The first UID that no session was told of; None if the mailbox is gone."""
+    value = await c.fetchval("SELECT first_recent_uid FROM mailbox WHERE id = $1", mailbox_id)
+    return None if value is None else int(value)
+
+
 async def claim_recent(c: Connection, mailbox_id: int) -> int | None:
     """Take the \\Recent messages: gives the first recent UID, and none are recent any more."""
     value = await c.fetchval(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import asyncpg
 
 from mailserver.logs import logger
+from mailserver.storage.board import Board
 
 MAILBOX = "mailbox"  # payload "origin:id,id,…"
 RIGHTS = "rights"  # the same, of mailboxes whose access control lists changed
@@ -22,6 +23,9 @@ _PAYLOAD = 7_900  # bytes; Postgres takes less than 8,000
 
 _KEEPALIVE = 20.0  # seconds between proofs that the connection lives
 _RETRY_FIRST, _RETRY_MOST = 0.1, 5.0  # seconds
+
+Version = tuple[bytes, bytes]
+"""Of a mailbox, as the processes of this node and those of others changed it."""
 
 log = logger("storage")
 
@@ -85,11 +89,15 @@ class MailboxChanges:
     """Who wants to know that a mailbox changed, in this process or in another.
 
     A change made here is told at once by `changed()`; the notification that the same commit sent
-    to everybody carries this process's `origin` and is not told twice.
+    to everybody carries this process's `origin` and is not told twice. Who does not wait to be
+    told compares `version()` with what it was.
     """
 
-    def __init__(self) -> None:
-        self.origin = secrets.token_hex(6)
+    def __init__(self, board: Board | None = None) -> None:
+        """`board` is shared with the other processes of this node."""
+        self._board = board or Board()
+        self._others = Board()  # what was heard of other nodes
+        self.origin = f"{self._board.node}.{secrets.token_hex(6)}"
         self.count = 0  # grows with whatever is told
         self._watchers: dict[int, list[Callable[[], None]]] = {}
         self._listeners: dict[int, list[Callable[[int], None]]] = {}
@@ -123,8 +131,30 @@ class MailboxChanges:
 
         return unwatch
 
+    def version(self, mailbox_id: int) -> Version:
+        """Differs from what it was before once the mailbox has changed, wherever that happened.
+
+        What another process of this node has answered for is seen at once, what happens on
+        another node when its notification has come.
+        """
+        return self._board.version(mailbox_id), self._others.version(mailbox_id)
+
+    def written(self, mailbox_id: int, known: Version) -> Version:
+        """After a commit of a change that this process's state of the mailbox has already.
+
+        Gives what `known`, the version of that state, is now.
+        """
+        self._board.mark(mailbox_id)
+        return self._board.after_mark(known[0]), known[1]
+
     def changed(self, mailbox_ids: Iterable[int]) -> None:
-        """Tell this process's watchers; call it after the commit."""
+        """Tell everybody on this node; call it after the commit, before anything is answered."""
+        mailbox_ids = list(mailbox_ids)
+        for mailbox_id in mailbox_ids:
+            self._board.mark(mailbox_id)
+        self._tell(mailbox_ids)
+
+    def _tell(self, mailbox_ids: Iterable[int]) -> None:
         self.count += 1
         for mailbox_id in mailbox_ids:
             for callback in list(self._watchers.get(mailbox_id, ())):
@@ -136,9 +166,14 @@ class MailboxChanges:
         """Take a notification of the channel; "" means that any may have changed."""
         origin, _, ids = payload.partition(":")
         if not payload:
-            self.changed({*self._watchers, *self._listeners})
+            self._others.mark_all()
+            self._tell({*self._watchers, *self._listeners})
         elif origin != self.origin:
-            self.changed(map(int, ids.split(",")))
+            told = list(map(int, ids.split(",")))
+            if not origin.startswith(self._board.node):  # what did is on the board, or soon will be
+                for mailbox_id in told:
+                    self._others.mark(mailbox_id)
+            self._tell(told)
 
     def payloads(self, mailbox_ids: Iterable[int]) -> Iterator[str]:
         """The notifications that tell other processes of `mailbox_ids`."""

@@ -95,7 +95,7 @@ class Session:
         access: Any = SimpleNamespace(rights=rights.ALL)
         selected = Selected("INBOX", opened, self.view, access, keywords=1)
         self.session: Any = SimpleNamespace(
-            mailbox=lambda: selected, qresync=False, condstore=False
+            mailbox=lambda: selected, qresync=False, uid_only=False, condstore=False
         )
         self.picture = Picture()
         self.picture.hear(b"SELECT", responses.exists(self.view.count))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from imap.dispatch import execute
+from imap.known_names import KnownNames
 from imap.message_cache import MessageCache
 from imap.protocol.command import parse_command
 from imap.protocol.events import Frame, Limits, LiteralRequested
@@ -41,6 +42,7 @@ def services(node: Node) -> Services:
         node,
         Mailboxes(node.database, node.changes),
         MessageCache(node.database, node.settings.imap.cache_bytes),
+        KnownNames(node.changes, node.rights_changes, node.listener),
     )
 
 

@@ -13,6 +13,7 @@ from mailserver import certificates, sasl
 from mailserver.node import Node
 from mailserver.settings import Limits, Settings
 from mailserver.storage import mailboxes, messages
+from mailserver.storage.board import Board
 from mailserver.storage.database import Connection, Database
 from mailserver.storage.directory import accounts, addresses, domains, organizations
 from mailserver.storage.directory.accounts import ScramRow
@@ -48,8 +49,13 @@ def settings_for(folder: Path, **sections: Any) -> Settings:
 
 
 @asynccontextmanager
-async def open_node(dsn: str, settings: Settings) -> AsyncIterator[Node]:
-    """An open Node; organization, domain and accounts are made if the database has none yet."""
+async def open_node(
+    dsn: str, settings: Settings, board: Board | None = None
+) -> AsyncIterator[Node]:
+    """An open Node; organization, domain and accounts are made if the database has none yet.
+
+    `board` is what it shares with other processes of a node.
+    """
     certificates.prepare(settings)
     database = await Database.open(dsn, connections=1, timeout=10)
     try:
@@ -60,7 +66,7 @@ async def open_node(dsn: str, settings: Settings) -> AsyncIterator[Node]:
                     await add_account(c, address)
     finally:
         await database.close()
-    async with Node.open(settings, dsn) as node:
+    async with Node.open(settings, dsn, board=board) as node:
         # Its caches are emptied when it begins to listen: not in the middle of a test.
         while not node.listener.connected:
             await asyncio.sleep(0.005)

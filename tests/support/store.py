@@ -15,6 +15,7 @@ from mailserver.objects.folder import FolderStore
 from mailserver.quotas import Quotas
 from mailserver.storage import mailboxes
 from mailserver.storage.blobs import Blobs
+from mailserver.storage.board import Board
 from mailserver.storage.database import Database
 from mailserver.storage.mailboxes import Mailbox
 from mailserver.storage.notifications import MAILBOX, Listener, MailboxChanges
@@ -49,10 +50,11 @@ class Process:
 
 
 @asynccontextmanager
-async def process(dsn: str, folder: Path) -> AsyncIterator[Process]:
+async def process(dsn: str, folder: Path, board: Board | None = None) -> AsyncIterator[Process]:
+    """`board` is what it shares with other processes of its node."""
     database = await Database.open(dsn, connections=4, timeout=10)
     objects = FolderStore(folder)
-    changes = MailboxChanges()
+    changes = MailboxChanges(board)
     listener = Listener(dsn)
     listener.subscribe(MAILBOX, changes.heard)
     scratch = Scratch(folder / "scratch")
