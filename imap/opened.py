@@ -7,29 +7,23 @@ for all processes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from imap import following
-from imap.columns import MAX_UID, SEEN, Entry
+from imap.columns import MAX_UID
+from imap.copying import Copied, Copies, pick_copies
 from imap.mailbox import MailboxState
 from imap.view import View
 from imap.writing import Plan, Storing, plan_expunge, plan_store, removal
 from mailserver.errors import StorageUnavailable
-from mailserver.storage import arrivals, events, messages
-from mailserver.storage.arrivals import Advance
+from mailserver.storage import arrivals, events
 from mailserver.storage.database import Connection, Database
-from mailserver.storage.events import Event, Kind, Row, State, Written
-from mailserver.storage.keywords import (
-    KEYWORD_LIMIT,
-    SYSTEM_BITS,
-    SYSTEM_MASK,
-    extended,
-    keyword_mask,
-)
-from mailserver.storage.notifications import MAILBOX, MailboxChanges, Version
+from mailserver.storage.events import State, Written
+from mailserver.storage.keywords import KEYWORD_LIMIT, extended
+from mailserver.storage.notifications import MailboxChanges, Version
 
 T = TypeVar("T")
 
@@ -42,16 +36,6 @@ class MailboxDeleted(Exception):
 
 class MessageGone(Exception):
     """The message that was to be replaced is expunged; nothing was written."""
-
-
-@dataclass(slots=True)
-class Copied:
-    """What COPYUID says (RFC 4315): pairs of UIDs, both ascending."""
-
-    uid_validity: int
-    sources: list[int]
-    targets: list[int]
-    modseq: int = 0  # of the removal, when they were moved
 
 
 @dataclass(slots=True)
@@ -262,24 +246,31 @@ class OpenMailbox:
         UIDs. Gives no UIDs when no message exists. `keep`: the flags that come along, as a mask.
         Raises MailboxDeleted when the target is gone.
         """
-        removed = None
+        if move:
+            return await self._move(ranges, target_id, keep)
+        async with self._turn():
+            copies = pick_copies(self.state, list(self.state.columns.slices(ranges)), keep)
+            if not copies.sources:
+                return Copied(0, [], [])
+            # Without keywords it is one statement, which is a transaction of its own.
+            opening = self._database.transaction if copies.words else self._database.connection
+            async with opening() as c:
+                copied, _ = await self._place(c, copies, target_id)
+        self._changes.changed([target_id])
+        return copied
+
+    async def _move(self, ranges: Sequence[tuple[int, int]], target_id: int, keep: int) -> Copied:
         here = target_id == self.state.id
         async with self._turn(), self._database.transaction() as c:
-            if move:
-                row = await self._lock_after(c, target_id)
+            row = await self._lock_after(c, target_id)
             spans = list(self.state.columns.slices(ranges))
-            entries = [self.state.columns.entry(i) for span in spans for i in range(*span)]
-            if not entries:
+            if not spans:
                 return Copied(0, [], [])
-            for entry in entries:
-                entry.flags &= keep
-            target, copied = await self._place(c, entries, target_id)
-            if move:
-                modseq = target.modseq if here else row.highest_modseq
-                removed = removal(self.state, modseq + 1, spans)
-                await self._append(c, removed)
-                copied.modseq = removed.event.modseq
-        if removed is not None and not here:
+            copied, modseq = await self._place(c, pick_copies(self.state, spans, keep), target_id)
+            removed = removal(self.state, (modseq if here else row.highest_modseq) + 1, spans)
+            await self._append(c, removed)
+            copied.modseq = removed.event.modseq
+        if not here:
             self._written(removed)
         # Here too, if it is the target: then both events come from the log, in their order.
         self._changes.changed([target_id])
@@ -311,50 +302,28 @@ class OpenMailbox:
         self._changes.changed([target_id])
         return placed, removed.event.modseq
 
-    async def _place(
-        self, c: Connection, entries: list[Entry], target_id: int
-    ) -> tuple[Advance, Copied]:
-        size = await messages.total_size(c, [entry.message_id for entry in entries])
-        unseen = sum(not entry.flags & SEEN for entry in entries)
-        advances = await arrivals.advance(c, {target_id: (len(entries), unseen, size)})
-        target = advances.get(target_id)
-        if target is None:
+    async def _place(self, c: Connection, copies: Copies, target_id: int) -> tuple[Copied, int]:
+        """Gives what was placed, and the target's modseq after it."""
+        if words := copies.words:
+            copies.translate(await self._taught(c, target_id, words))
+        payloads = list(self._changes.payloads([target_id]))
+        placed = await arrivals.place_copies(
+            c, target_id, copies.message_ids, copies.flags, copies.unseen, payloads
+        )
+        if placed is None:
             raise MailboxDeleted(target_id)
-        flags = await self._translated(c, entries, target)
-        rows = [
-            Row(target.uid + place, entry.message_id, mask, target.modseq)
-            for place, (entry, mask) in enumerate(zip(entries, flags, strict=True))
-        ]
-        await events.insert(c, target_id, rows)
-        placed = [rows[0].uid, rows[-1].uid]
-        await events.record(c, target_id, Event(target.modseq, Kind.APPEND, placed))
-        for payload in self._changes.payloads([target_id]):
-            await arrivals.notify(c, MAILBOX, payload)
-        sources, targets = [entry.uid for entry in entries], [row.uid for row in rows]
-        return target, Copied(target.uid_validity, sources, targets)
+        targets = list(range(placed.uid, placed.uid + len(copies.sources)))
+        return Copied(placed.uid_validity, copies.sources, targets), placed.modseq
 
-    async def _translated(
-        self, c: Connection, entries: list[Entry], target: Advance
-    ) -> Iterable[int]:
-        """The flags of `entries` as masks of the target, which learns keywords as it has room."""
-        used = 0
-        for entry in entries:
-            used |= entry.flags >> SYSTEM_BITS
-        if not used:
-            return [entry.flags for entry in entries]
-        words = [word for k, word in enumerate(self.state.keywords) if used >> k & 1]
-        table = extended(target.keywords, words)[:KEYWORD_LIMIT]
-        if len(table) > len(target.keywords):
-            await arrivals.set_keywords(c, target.id, table)
-        bits = [
-            keyword_mask(table, [word]) if used >> k & 1 else 0
-            for k, word in enumerate(self.state.keywords)
-        ]
-        return [
-            entry.flags & SYSTEM_MASK
-            | sum(bit for k, bit in enumerate(bits) if entry.flags >> (SYSTEM_BITS + k) & 1)
-            for entry in entries
-        ]
+    async def _taught(self, c: Connection, target_id: int, words: Sequence[str]) -> list[str]:
+        """The keywords of the target, which learns `words` as it has room."""
+        known = (await arrivals.lock(c, [target_id])).get(target_id)
+        if known is None:
+            raise MailboxDeleted(target_id)
+        table = extended(known, words)[:KEYWORD_LIMIT]
+        if len(table) > len(known):
+            await arrivals.set_keywords(c, target_id, table)
+        return table
 
     async def _lock(self, c: Connection) -> State:
         row = await events.lock(c, self.state.id)

@@ -3,9 +3,10 @@
 All or nothing: the target has all the messages, or the command is answered by NO.
 """
 
+from imap.copying import Copied
 from imap.flag_rights import permitted_mask
 from imap.named import Span, named, size, uid_ranges
-from imap.opened import Copied, MailboxDeleted
+from imap.opened import MailboxDeleted
 from imap.picked import pick
 from imap.place import Found, look_up, missing
 from imap.progress import while_waiting
@@ -27,7 +28,7 @@ async def copy(session: Session, command: Copy) -> Answer:
     if isinstance(target, Answer):
         return target
     owner = target.place.owner
-    octets = await _total_size(session, spans)
+    octets = await _total_size(session, spans) if owner.limited else 0
     if full := await refused_for_room(session, owner, octets, size(spans)):
         return full
     copied = await _placed(session, spans, target, move=False)
@@ -53,7 +54,7 @@ async def move(session: Session, command: Move) -> Answer:
     owner, octets = target.place.owner, 0
     elsewhere = owner.id != selected.opened.state.account_id
     if elsewhere:
-        octets = await _total_size(session, spans)
+        octets = await _total_size(session, spans) if owner.limited else 0
         if full := await refused_for_room(session, owner, octets, size(spans)):
             return full
     copied = await _placed(session, spans, target, move=True)

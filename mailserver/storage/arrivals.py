@@ -34,12 +34,6 @@ UPDATE mailbox m SET
 FROM wanted w JOIN locked USING (id)
 WHERE m.id = w.id"""
 
-_ADVANCE = f"""{_LOCKED}
-{_COUNTED}
-RETURNING m.id, m.uid_validity, m.uid_next - w.messages AS uid, m.highest_modseq AS modseq,
-    m.keywords
-"""
-
 # All or nothing: when a mailbox does not exist any more, `complete` is false and no row is written.
 _PLACE = f"""{_LOCKED}, complete AS MATERIALIZED (
     SELECT count(*) = cardinality($1) AS yes FROM locked
@@ -80,6 +74,35 @@ SELECT id, uid_validity, uid,
     CASE WHEN told.payload IS NOT NULL THEN pg_notify('mailbox', told.payload) END
 FROM advanced FULL JOIN unnest($30::text[]) AS told (payload) ON false
 WHERE (SELECT yes FROM complete)
+"""
+
+_COPY = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM mailbox WHERE id = $1 FOR UPDATE
+), copied AS MATERIALIZED (
+    SELECT p.message_id, p.flags, p.place, x.size
+    FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS p (message_id, flags, place)
+    LEFT JOIN message x ON x.id = p.message_id
+), advanced AS (
+    UPDATE mailbox m SET
+        uid_next = m.uid_next + cardinality($2),
+        highest_modseq = m.highest_modseq + 1,
+        folded_modseq = m.folded_modseq + (m.folded_modseq = m.highest_modseq)::integer,
+        messages = m.messages + cardinality($2),
+        unseen = m.unseen + $4,
+        bytes = m.bytes + (SELECT coalesce(sum(size), 0) FROM copied)
+    FROM locked WHERE m.id = locked.id
+    RETURNING m.id, m.uid_validity, m.uid_next - cardinality($2) AS uid, m.highest_modseq AS modseq
+), placed AS (
+    INSERT INTO mailbox_message (mailbox_id, uid, message_id, flags, modseq)
+    SELECT a.id, a.uid + p.place - 1, p.message_id, p.flags, a.modseq FROM copied p, advanced a
+), recorded AS (
+    INSERT INTO mailbox_event (mailbox_id, modseq, kind, runs)
+    SELECT id, modseq, 'a', ARRAY[uid, uid + cardinality($2) - 1] FROM advanced
+)
+SELECT uid_validity, uid, modseq,
+    (SELECT count(pg_notify('mailbox', payload)) FROM unnest($5::text[]) AS t (payload))
+FROM advanced
 """
 
 _COLUMNS = {
@@ -123,30 +146,18 @@ class Place:
 
 
 @dataclass(slots=True)
-class Advance:
-    """What a mailbox gave to a batch: `uid` is the first of the UIDs reserved."""
+class PlacedCopies:
+    """The first of the UIDs that the target gave, and its modseq after that."""
 
-    id: int
     uid_validity: int
     uid: int
     modseq: int
-    keywords: list[str]
 
 
 async def new_ids(c: Connection) -> range:
     """A block of ids no other process has."""
     block = int(await c.fetchval("SELECT nextval('id_block')"))
     return range(block * ID_BLOCK, (block + 1) * ID_BLOCK)
-
-
-async def advance(c: Connection, mailboxes: dict[int, tuple[int, int, int]]) -> dict[int, Advance]:
-    """Reserve UIDs and one modseq in each mailbox: id → (messages, unseen, bytes) to add.
-
-    A mailbox that does not exist any more is missing from the answer.
-    """
-    ids = sorted(mailboxes)
-    rows = await c.fetch(_ADVANCE, ids, *zip(*(mailboxes[key] for key in ids), strict=True))
-    return {row["id"]: Advance(**dict(row)) for row in rows}
 
 
 async def place(
@@ -168,6 +179,19 @@ async def place(
     )
     places = {row[0]: Place(row[1], row[2]) for row in found if row[0] is not None}
     return places if len(places) == len(ids) else None
+
+
+async def place_copies(
+    c: Connection,
+    mailbox_id: int,
+    message_ids: Sequence[int],
+    flags: Sequence[int],
+    unseen: int,
+    payloads: Sequence[str],
+) -> PlacedCopies | None:
+    """Place messages that exist already, in their order; None if the mailbox does not exist."""
+    row = await c.fetchrow(_COPY, mailbox_id, message_ids, flags, unseen, payloads)
+    return None if row is None else PlacedCopies(row[0], row[1], row[2])
 
 
 def _columns(rows: Sequence[Row], count: int) -> Iterable[Sequence[object]]:

@@ -61,16 +61,6 @@ class State:
     keywords: list[str]
 
 
-@dataclass(slots=True)
-class Row:
-    """A message in a mailbox."""
-
-    uid: int
-    message_id: int
-    flags: int
-    modseq: int
-
-
 _STATE = """
 SELECT id, account_id, uid_validity, uid_next, first_recent_uid, highest_modseq, folded_modseq,
     keywords
@@ -176,20 +166,6 @@ async def expunged(c: Connection, mailbox_id: int, modseq: int) -> list[tuple[in
     return [pair for runs in events for pair in zip(runs[::2], runs[1::2], strict=True)]
 
 
-async def record(c: Connection, mailbox_id: int, event: Event) -> None:
-    """Append `event` to the log; the caller holds the lock and updates the mailbox."""
-    await c.execute(
-        "INSERT INTO mailbox_event (mailbox_id, modseq, kind, runs, set_mask, clear_mask)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
-        mailbox_id,
-        event.modseq,
-        event.kind.value,
-        list(event.runs),
-        event.set_mask,
-        event.clear_mask,
-    )
-
-
 async def write(c: Connection, mailbox_id: int, written: Written, payloads: Sequence[str]) -> bool:
     """Write to a mailbox, in one statement; False if its newest modseq is not the one before.
 
@@ -204,15 +180,6 @@ async def write(c: Connection, mailbox_id: int, written: Written, payloads: Sequ
         list(payloads),
     )
     return row is not None
-
-
-async def insert(c: Connection, mailbox_id: int, entries: Sequence[Row]) -> None:
-    """Place messages that exist already (COPY, MOVE); the caller records the event."""
-    await c.copy_records_to_table(
-        "mailbox_message",
-        records=[(mailbox_id, row.uid, row.message_id, row.flags, row.modseq) for row in entries],
-        columns=["mailbox_id", "uid", "message_id", "flags", "modseq"],
-    )
 
 
 async def first_recent(c: Connection, mailbox_id: int) -> int | None:
