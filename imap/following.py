@@ -2,13 +2,14 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 from imap import snapshot
 from imap.mailbox import MailboxState
 from mailserver.storage import events, snapshots
 from mailserver.storage.database import Connection
-from mailserver.storage.events import Event, Kind, State
+from mailserver.storage.events import Event, Kind
 from mailserver.storage.keywords import SYSTEM_BITS
 
 _WORTH_SAVING = 1_000  # messages or events that a load had to go through one by one
@@ -16,34 +17,44 @@ _WORTH_SAVING = 1_000  # messages or events that a load had to go through one by
 Rows = Sequence[Sequence[int]]
 
 
-async def load(c: Connection, state: MailboxState, row: State) -> int:
-    """Fill a new state in a transaction that sees one moment, `row`'s.
+@dataclass(slots=True)
+class Loaded:
+    """A new state; `taken`: the messages and events that loading it had to go through."""
 
-    Gives how many messages and events it had to go through one by one.
-    """
-    taken = await _restored(c, state, row.highest_modseq)
-    if taken is None:
-        state.load(await events.rows(c, state.id))
-        taken = len(state.columns)
-        for event in await events.since(c, state.id, row.folded_modseq):
-            # Rows of appended messages were in the load; only the modseq moves.
-            state.apply(event)
+    state: MailboxState
+    taken: int
+
+
+async def load(c: Connection, mailbox_id: int) -> Loaded | None:
+    """Read the rows, in a transaction that sees one moment; None if the mailbox is gone."""
+    row = await events.state(c, mailbox_id)
+    if row is None:
+        return None
+    state = MailboxState(row)
+    state.load(await events.rows(c, state.id))
+    taken = len(state.columns)
+    for event in await events.since(c, state.id, row.folded_modseq):
+        # Rows of appended messages were in the load; only the modseq moves.
+        state.apply(event)
     state.uid_next = row.uid_next
     state.forget((), settled=True)
-    return taken
+    return Loaded(state, taken)
 
 
-async def _restored(c: Connection, state: MailboxState, modseq: int) -> int | None:
-    """Take the columns kept of the mailbox, and what happened since; None if that is lost."""
-    kept = await snapshots.read(c, state.id)
-    columns = None if kept is None else snapshot.decode(kept[1])
+async def restore(c: Connection, mailbox_id: int) -> Loaded | None:
+    """Take the columns kept of the mailbox, and what happened since; None if they are no use."""
+    kept = await snapshots.read(c, mailbox_id)
+    columns = None if kept is None else snapshot.decode(kept.columns)
     if kept is None or columns is None:
         return None
-    found = await events.since(c, state.id, kept[0])
-    if (found[0].modseq - 1 if found else modseq) != kept[0]:
+    found = await events.since(c, mailbox_id, kept.modseq)
+    if (found[0].modseq - 1 if found else kept.state.highest_modseq) != kept.modseq:
         return None  # the log was trimmed
-    state.columns, state.modseq = columns, kept[0]
-    return await _take(c, state, found)
+    state = MailboxState(kept.state)
+    state.columns, state.modseq = columns, kept.modseq
+    taken = await _take(c, state, found)
+    state.forget((), settled=True)
+    return Loaded(state, taken)
 
 
 def worth_saving(state: MailboxState, taken: int) -> bool:

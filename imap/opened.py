@@ -82,12 +82,15 @@ class OpenMailbox:
     ) -> "OpenMailbox":
         """Read the mailbox; raises MailboxDeleted."""
         version = changes.version(mailbox_id)  # what changes from here on is not in the state
-        async with database.transaction(snapshot=True) as c:
-            row = await events.state(c, mailbox_id)
-            if row is None:
-                raise MailboxDeleted(mailbox_id)
-            opened = cls(database, changes, MailboxState(row), version)
-            opened._taken = await following.load(c, opened.state, row)
+        async with database.connection() as c:
+            loaded = await following.restore(c, mailbox_id)
+        if loaded is None:
+            async with database.transaction(snapshot=True) as c:
+                loaded = await following.load(c, mailbox_id)
+        if loaded is None:
+            raise MailboxDeleted(mailbox_id)
+        opened = cls(database, changes, loaded.state, version)
+        opened._taken = loaded.taken
         return opened
 
     async def save(self) -> None:
@@ -213,7 +216,7 @@ class OpenMailbox:
         await self.refresh()
         async with self._turn():
             plan = decide()
-            if plan.written is None or not await self._at_once(plan.written):
+            if not await self._at_once(plan.written):
                 async with self._database.transaction() as c:
                     await self._lock(c)
                     plan = decide()
@@ -223,9 +226,14 @@ class OpenMailbox:
             self._written(plan.written)
         return plan
 
-    async def _at_once(self, written: Written) -> bool:
-        """Write if nobody else has; one round trip, and the commit with it."""
+    async def _at_once(self, written: Written | None) -> bool:
+        """Write if nobody else has; one round trip, and the commit with it.
+
+        That there is nothing to write must hold for the newest state, too.
+        """
         async with self._database.connection() as c:
+            if written is None:
+                return await events.modseq(c, self.state.id) == self.state.modseq
             return await self._append(c, written)
 
     async def _append(self, c: Connection, written: Written) -> bool:

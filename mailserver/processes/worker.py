@@ -33,6 +33,8 @@ BACKGROUND: Sequence[Callable[[Node], Coroutine[Any, Any, None]]] = (
 
 _ORPHAN_DRAIN = 1.0  # seconds; a new parent may be waiting for our ports
 
+_CONNECTIONS = 3  # to the database, to begin with: the group commit's and two for sessions
+
 log = logs.logger("worker")
 
 
@@ -61,6 +63,7 @@ async def _serve(given: Handover) -> None:
     board = Board(given.board, slot=given.slot, processes=processes)
     opening = Node.open(given.settings, given.dsn, ticket_secret=given.ticket_secret, board=board)
     async with opening as node:
+        await node.database.warm(_CONNECTIONS)
         doors = [await _open(node, name, descriptor) for name, descriptor in given.sockets]
         background = [node.supervise(), *(work(node) for work in BACKGROUND)]
         if "delivery" in given.roles:

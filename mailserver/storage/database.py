@@ -4,7 +4,7 @@ Invariant: a transaction is short and never spans a network peer.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -28,6 +28,8 @@ _UNAVAILABLE = (
     asyncpg.exceptions.ReadOnlySQLTransactionError,
 )
 
+_ARRAYS = ("bigint", "integer", "smallint", "boolean", "text", "bytea", "timestamptz")
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -45,6 +47,15 @@ async def _nothing_to_reset(_: object) -> None:
 
     asyncpg would reset settings, locks and cursors, a round trip each time a connection comes back.
     """
+
+
+async def _learn_types(connection: Connection) -> None:
+    """Let asyncpg ask for the types we use now, once, and not while a client waits.
+
+    For each type it does not know it asks a question that takes longer than all of a SELECT.
+    """
+    arrays = ", ".join(f"NULL::{name}[]" for name in _ARRAYS)
+    await connection.fetch(f"SELECT {arrays}")
 
 
 class Database:
@@ -65,6 +76,7 @@ class Database:
                 max_size=connections,
                 timeout=timeout,
                 command_timeout=timeout,
+                init=_learn_types,
                 reset=_nothing_to_reset,
                 server_settings={"application_name": "mailserver", "jit": "off"},
             )
@@ -72,6 +84,12 @@ class Database:
 
     async def close(self) -> None:
         await self._pool.close()
+
+    async def warm(self, connections: int) -> None:
+        """Connect so many times now rather than when a client waits; StorageUnavailable."""
+        async with AsyncExitStack() as stack:
+            for _ in range(min(connections, self._pool.get_max_size())):
+                await stack.enter_async_context(self.connection())
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

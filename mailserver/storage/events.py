@@ -61,11 +61,11 @@ class State:
     keywords: list[str]
 
 
-_STATE = """
-SELECT id, account_id, uid_validity, uid_next, first_recent_uid, highest_modseq, folded_modseq,
-    keywords
-FROM mailbox WHERE id = $1
+STATE = """
+m.id, m.account_id, m.uid_validity, m.uid_next, m.first_recent_uid, m.highest_modseq,
+m.folded_modseq, m.keywords
 """
+_STATE = f"SELECT {STATE} FROM mailbox m WHERE m.id = $1"
 # Each modseq is one event: the log is whole after $2 if it has the next one.
 _EXPUNGED = """
 SELECT modseq, kind, runs FROM mailbox_event
@@ -114,6 +114,12 @@ def runs(uids: Iterable[int]) -> list[int]:
 async def state(c: Connection, mailbox_id: int) -> State | None:
     row = await c.fetchrow(_STATE, mailbox_id)
     return State(**dict(row)) if row else None
+
+
+async def modseq(c: Connection, mailbox_id: int) -> int | None:
+    """The highest; None if the mailbox is gone."""
+    value = await c.fetchval("SELECT highest_modseq FROM mailbox WHERE id = $1", mailbox_id)
+    return None if value is None else int(value)
 
 
 async def lock(c: Connection, mailbox_id: int) -> State | None:

@@ -3,8 +3,16 @@
 Derived: the rows are the truth, and what happened since is in the log (events.py).
 """
 
-from mailserver.storage.database import Connection
+from dataclasses import dataclass
 
+from mailserver.storage.database import Connection
+from mailserver.storage.events import STATE, State
+
+_READ = f"""
+SELECT s.modseq, s.columns, {STATE}
+FROM mailbox_snapshot s JOIN mailbox m ON m.id = s.mailbox_id
+WHERE s.mailbox_id = $1
+"""
 _SAVE = """
 INSERT INTO mailbox_snapshot AS s (mailbox_id, modseq, columns)
 SELECT id, $2, $3 FROM mailbox WHERE id = $1 FOR KEY SHARE -- it may be gone meanwhile
@@ -13,12 +21,19 @@ WHERE s.modseq < excluded.modseq
 """
 
 
-async def read(c: Connection, mailbox_id: int) -> tuple[int, bytes] | None:
-    """(modseq, columns as they were at it), or None."""
-    row = await c.fetchrow(
-        "SELECT modseq, columns FROM mailbox_snapshot WHERE mailbox_id = $1", mailbox_id
-    )
-    return None if row is None else (row["modseq"], row["columns"])
+@dataclass(slots=True)
+class Kept:
+    """A mailbox as it is now, and its columns as they were at `modseq`."""
+
+    state: State
+    modseq: int
+    columns: bytes
+
+
+async def read(c: Connection, mailbox_id: int) -> Kept | None:
+    """None if nothing is kept."""
+    row = await c.fetchrow(_READ, mailbox_id)
+    return None if row is None else Kept(State(*row[2:]), row[0], row[1])
 
 
 async def save(c: Connection, mailbox_id: int, modseq: int, columns: bytes) -> None:
