@@ -117,12 +117,22 @@ class OpenMailbox:
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────
 
-    async def enter(self, *, read_only: bool, first_recent: int | None = None) -> View:
+    async def enter(
+        self, *, read_only: bool, first_recent: int | None = None, takes_recent: bool = True
+    ) -> View:
         """A new session's picture, up to date. One that may write takes \\Recent.
 
+        Without `takes_recent` it neither does nor sees any.
         `first_recent`: the first UID that nobody was told of, as the mailbox's row said just now.
         """
         await self.refresh()
+        recent = await self._recent_of(read_only, first_recent) if takes_recent else []
+        view = View(self.state, read_only=read_only, recent=recent, takes_recent=takes_recent)
+        self.views.add(view)
+        return view
+
+    async def _recent_of(self, read_only: bool, first_recent: int | None) -> list[tuple[int, int]]:
+        """The ranges of UIDs that are recent in a session that begins."""
         if first_recent is None:
             async with self._database.connection() as c:
                 row = await events.state(c, self.state.id)
@@ -130,17 +140,14 @@ class OpenMailbox:
         # Sessions here took some already that the row will know of when they leave.
         first = max(first_recent, self.state.recent_from)
         if read_only:
-            recent = [(first, MAX_UID)]
-        else:
-            if first < self.state.uid_next:
-                async with self._database.connection() as c:
-                    taken = await events.claim_recent(c, self.state.id)
-                first = max(taken or self.state.uid_next, self.state.recent_from)
-            recent = [(first, self.state.uid_next - 1)]
-            self.state.recent_from = max(self.state.recent_from, self.state.uid_next)
-        view = View(self.state, read_only=read_only, recent=recent)
-        self.views.add(view)
-        return view
+            return [(first, MAX_UID)]
+        if first < self.state.uid_next:
+            async with self._database.connection() as c:
+                taken = await events.claim_recent(c, self.state.id)
+            first = max(taken or self.state.uid_next, self.state.recent_from)
+        recent = [(first, self.state.uid_next - 1)]
+        self.state.recent_from = max(self.state.recent_from, self.state.uid_next)
+        return recent
 
     async def leave(self, view: View) -> None:
         """The session has the mailbox selected no more."""

@@ -114,7 +114,7 @@ class Incoming:
         return await self._read_url(part)
 
     async def _read_text(self, text: Text) -> Frame | LiteralRequested | None:
-        if text.utf8 and not self.session.utf8:
+        if text.utf8 and not self.session.utf8_accept:
             raise Refusal(Answer.bad("ENABLE UTF8=ACCEPT first"))  # RFC 6855 §4
         if text.size == 0 and not self.messages[-1].catenated:
             raise Refusal(_empty())

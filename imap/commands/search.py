@@ -6,7 +6,7 @@ headers, then bodies, each read only for the messages that are still open, in bo
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from imap import contents
@@ -15,6 +15,7 @@ from imap.named import Span
 from imap.picked import Picked, pick
 from imap.progress import Progress
 from imap.protocol import responses
+from imap.protocol.esearch import EVERYTHING
 from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
 from imap.protocol.sequence import runs
 from imap.search_index import FEW, ask
@@ -29,6 +30,9 @@ ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
 
 async def search(session: Session, command: Search) -> Answer:
     """RFC 3501 §6.4.4"""
+    if session.rev2 and command.returned is None:
+        # RFC 9051 §6.4.4: the answer is ESEARCH, as with RETURN ().
+        command = replace(command, returned=EVERYTHING)
     found = await find(session, command)
     if isinstance(found, Answer):
         return found
@@ -46,7 +50,7 @@ class Found:
 
 async def find(session: Session, command: Search) -> Found | Answer:
     """The messages that match, ascending; or the answer to a search that cannot be done."""
-    if session.utf8 and command.charset is not None:
+    if session.utf8_accept and command.charset is not None:
         return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
     view = session.mailbox().view
     charset = codec(command.charset)

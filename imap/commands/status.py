@@ -11,7 +11,8 @@ from mailserver.storage.mailboxes import Mailbox
 
 
 async def status(session: Session, command: Status) -> Answer:
-    found = await look_up(session, command.mailbox, recent=StatusItem.RECENT in command.items)
+    recent = StatusItem.RECENT in command.items and not session.rev2
+    found = await look_up(session, command.mailbox, recent=recent)
     if found is None:
         return missing()
     if found.mailbox is None or not found.grants("r"):
@@ -24,7 +25,8 @@ async def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem
     """`* STATUS INBOX (MESSAGES 3)`."""
     values: dict[StatusItem, int | bytes] = {
         StatusItem.MESSAGES: row.messages,
-        StatusItem.RECENT: row.recent or 0,  # counted when it is asked for
+        # Counted when it is asked for; RFC 9051 App. A: a word of IMAP4rev1, to be answered still.
+        StatusItem.RECENT: row.recent or 0,
         StatusItem.UIDNEXT: row.uid_next,
         StatusItem.UIDVALIDITY: row.uid_validity,
         StatusItem.UNSEEN: row.unseen,
