@@ -5,7 +5,7 @@ headers, then bodies, each read only for the messages that are still open, in bo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,15 +16,32 @@ from imap.picked import Picked, pick
 from imap.progress import Progress
 from imap.protocol import responses
 from imap.protocol.esearch import EVERYTHING
-from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
+from imap.protocol.search import (
+    CHARSETS,
+    DateField,
+    DateKey,
+    Order,
+    Search,
+    SearchKey,
+    asks_modseq,
+    codec,
+    each_key,
+    encode_search,
+)
 from imap.protocol.sequence import runs
 from imap.search_index import FEW, ask
-from imap.search_keys import Ground, needles, test_of
+from imap.search_keys import Day, Ground, needles, test_of
 from imap.search_tree import Facts, Stage, Test, divide
 from imap.session import Answer, Session
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import Stretch, readable
+from mailserver.storage.saved import Compared, on_days
 
+_COMPARED = {
+    Order.LESS: Compared.BEFORE,
+    Order.EQUAL: Compared.ON,
+    Order.NOT_LESS: Compared.SINCE,
+}
 ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
 
 
@@ -64,6 +81,7 @@ async def find(session: Session, command: Search) -> Found | Answer:
         codec=charset or "",
         now=datetime.now(UTC),
         saved=view.saved,
+        came=await _came(session, command.key),
     )
     if command.saves:
         # RFC 5182 §2.1: where the answer is NO, nothing is saved and nothing is left.
@@ -83,6 +101,19 @@ async def find(session: Session, command: Search) -> Found | Answer:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
     return Found(picked, places)
+
+
+async def _came(session: Session, key: SearchKey) -> dict[Day, Collection[int]]:
+    """The UIDs of what came before, on or since the days that are asked for (RFC 8514 §4.3)."""
+    saved = [one for one in each_key(key) if isinstance(one, DateKey)]
+    days = {(one.order, one.day) for one in saved if one.field is DateField.SAVED}
+    found: dict[Day, Collection[int]] = {}
+    if days:
+        async with session.node.database.connection() as c:
+            for order, day in days:
+                uids = await on_days(c, session.mailbox().opened.state.id, _COMPARED[order], day)
+                found[order, day] = frozenset(uids)
+    return found
 
 
 async def tell_found(

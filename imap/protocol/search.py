@@ -22,6 +22,8 @@ class DateField(enum.Enum):
 
     INTERNAL = enum.auto()
     SENT = enum.auto()
+    SAVED = enum.auto()
+    """when it came into the mailbox (RFC 8514)"""
 
 
 class Order(enum.Enum):
@@ -78,7 +80,7 @@ class TextKey:
 
 @dataclass(slots=True)
 class DateKey:
-    """BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE"""
+    """BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE, SAVEDBEFORE, SAVEDON, SAVEDSINCE"""
 
     field: DateField
     order: Order
@@ -232,6 +234,7 @@ _FLAGS = {
 }
 _BARE: dict[bytes, Callable[[], SearchKey]] = {
     b"ALL": AllKey,
+    b"SAVEDATESUPPORTED": AllKey,  # RFC 8514 §4.3: by every mailbox
     b"RECENT": lambda: FlagKey(flags.RECENT),
     b"OLD": lambda: FlagKey(flags.RECENT, present=False),
     # RFC 3501 §6.4.4: NEW is functionally equivalent to "(RECENT UNSEEN)".
@@ -245,6 +248,10 @@ _DATES = {
     b"SENTBEFORE": (DateField.SENT, Order.LESS),
     b"SENTON": (DateField.SENT, Order.EQUAL),
     b"SENTSINCE": (DateField.SENT, Order.NOT_LESS),
+    # RFC 8514 §5
+    b"SAVEDBEFORE": (DateField.SAVED, Order.LESS),
+    b"SAVEDON": (DateField.SAVED, Order.EQUAL),
+    b"SAVEDSINCE": (DateField.SAVED, Order.NOT_LESS),
 }
 _SIZES = {b"LARGER": Order.GREATER, b"SMALLER": Order.LESS}
 _AGES = {b"YOUNGER": Order.LESS, b"OLDER": Order.GREATER}
