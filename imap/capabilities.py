@@ -94,7 +94,9 @@ def capabilities(
     `secure`: inside TLS, where the SASL `mechanisms` are offered.
     """
     # RFC 7888 §5: one of LITERAL+ and LITERAL-. RFC 7889 §3: the same limit in all mailboxes.
-    settled = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
+    settled: tuple[str, ...] = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
+    if settings.message_limit:
+        settled += (f"MESSAGELIMIT={settings.message_limit}",)  # RFC 9738 §3
     if authenticated:
         # RFC 4978 §3: COMPRESS is of no more use while the connection is compressed.
         more: tuple[str, ...] = (

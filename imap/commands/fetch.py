@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from imap import binary, contents, fetch_plan, static
+from imap import binary, contents, fetch_plan, message_limit, static
 from imap.binary import Encoded
 from imap.columns import MAX_UID, SEEN
 from imap.commands.vanished import tell_vanished
@@ -77,8 +77,14 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     if command.modifiers.vanished and since is not None:
         # RFC 7162 §3.2.6: before any FETCH.
         await tell_vanished(session, since, command.sequence.to_ranges(MAX_UID))
+    lowest = None
     if command.modifiers.partial is not None:
         spans = paged(spans, *command.modifiers.partial)
+        if message_limit.taken(session, spans)[1] is not None:
+            # RFC 9738 §3.1: a page is told whole, or not at all.
+            return message_limit.refused(session)
+    else:
+        spans, lowest = message_limit.taken(session, spans)
     items = Items.of(session, command)
     try:
         missing = await respond(session, spans, items)
@@ -86,8 +92,10 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         # RFC 3516 §4.3; the other messages have been told.
         return Answer.no("A part has an unknown encoding", responses.UNKNOWN_CTE)
     if missing:
-        return Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
-    return Answer.ok("FETCH completed")
+        done = Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
+    else:
+        done = Answer.ok("FETCH completed")
+    return await message_limit.limited(session, done, lowest)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from imap import contents
+from imap import contents, message_limit
 from imap.contents import Wanted
 from imap.named import Span
 from imap.picked import Picked, pick
@@ -31,7 +31,7 @@ from imap.protocol.search import (
 from imap.protocol.sequence import runs
 from imap.search_index import FEW, ask
 from imap.search_keys import Day, Ground, needles, test_of
-from imap.search_tree import Facts, Stage, Test, divide
+from imap.search_tree import Facts, Joined, Marked, Stage, Test, divide
 from imap.session import Answer, Session
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import Stretch, readable
@@ -54,19 +54,26 @@ async def search(session: Session, command: Search) -> Answer:
     if isinstance(found, Answer):
         return found
     await tell_found(session, command, found, encode_search)
-    return Answer.ok("SEARCH completed")
+    return await message_limit.limited(session, Answer.ok("SEARCH completed"), found.lowest)
 
 
 @dataclass(slots=True)
 class Found:
-    """All messages of the picture, and the places of those that match, in the result's order."""
+    """All messages of the picture, and the places of those that match, in the result's order.
+
+    `lowest`: the UID down to which was searched, if not all that was asked for (RFC 9738).
+    """
 
     picked: Picked
     places: list[int]
+    lowest: int | None = None
 
 
-async def find(session: Session, command: Search) -> Found | Answer:
-    """The messages that match, ascending; or the answer to a search that cannot be done."""
+async def find(session: Session, command: Search, *, whole: bool = False) -> Found | Answer:
+    """The messages that match, ascending; or the answer to a search that cannot be done.
+
+    `whole`: such as one that would have to leave messages out.
+    """
     if session.utf8_accept and command.charset is not None:
         return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
     view = session.mailbox().view
@@ -88,19 +95,27 @@ async def find(session: Session, command: Search) -> Found | Answer:
         view.saved = ()
     if charset is None:
         return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))
+    within = message_limit.window(session, command.key, ground)
+    if whole and within is not None:
+        return message_limit.refused(session)
     try:
-        test = test_of(command.key, ground)
+        test = _test(command.key, ground, within)
     except UnicodeDecodeError:
         return Answer.no("A string is not in the charset of the search")
     places, undecided = divide(test, len(picked))
     if len(undecided) > FEW and Stage.BODY in test.stages and session.node.settings.search.index:
         ground.indexed = await ask(session, picked, set(needles(command.key, charset)))
-        test = test_of(command.key, ground)
+        test = _test(command.key, ground, within)
         places, undecided = divide(test, len(picked))
     if undecided:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
-    return Found(picked, places)
+    return Found(picked, places, None if within is None else within.lowest)
+
+
+def _test(key: SearchKey, ground: Ground, within: message_limit.Window | None) -> Test:
+    test = test_of(key, ground)
+    return test if within is None else Joined([Marked(within.marks), test])
 
 
 async def _came(session: Session, key: SearchKey) -> dict[Day, Collection[int]]:

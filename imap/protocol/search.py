@@ -11,7 +11,7 @@ from datetime import date
 from imap.protocol import flags
 from imap.protocol.esearch import Return, parse_return
 from imap.protocol.objectid import parse_objectid
-from imap.protocol.sequence import SequenceSet
+from imap.protocol.sequence import STAR, SequenceSet
 from imap.protocol.tokens import Cursor
 
 MAX_DEPTH = 100
@@ -401,6 +401,16 @@ def _parse_uid(cursor: Cursor, word: bytes) -> SearchKey:
     return UidKey(cursor.sequence_set())
 
 
+# RFC 9738 §4: "UIDAFTER" SP uniqueid / "UIDBEFORE" SP uniqueid
+def _parse_uid_side(cursor: Cursor, word: bytes) -> SearchKey:
+    start = cursor.position
+    uid = cursor.number64()
+    if not 0 < uid < STAR:
+        raise cursor.fail("expected a number of 32 bits above 0", start)
+    low, high = (uid + 1, STAR - 1) if word == b"UIDAFTER" else (1, uid - 1)
+    return UidKey(SequenceSet(((low, high),) if low <= high else ()))
+
+
 # "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer (RFC 7162 §7)
 def _parse_modseq(cursor: Cursor, word: bytes) -> SearchKey:
     if cursor.at(b'"'):
@@ -426,6 +436,8 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], SearchKey]] = {
     b"KEYWORD": _parse_keyword,
     b"UNKEYWORD": _parse_keyword,
     b"UID": _parse_uid,
+    b"UIDAFTER": _parse_uid_side,
+    b"UIDBEFORE": _parse_uid_side,
     b"MODSEQ": _parse_modseq,
     # RFC 8474 §7: search-key =/ "EMAILID" SP objectid / "THREADID" SP objectid
     b"EMAILID": lambda cursor, _: EmailIdKey(parse_objectid(cursor)),

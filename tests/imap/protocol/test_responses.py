@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imap.protocol import responses
+from imap.protocol.message_limit import message_limit_code
 from imap.protocol.events import Frame
 from imap.protocol.flags import encode_flags, fold, is_keyword, is_settable
 from imap.protocol.responses import Condition
@@ -160,3 +161,8 @@ def test_flags() -> None:
     assert not is_settable("\\Recent")
     assert not is_settable("\\Foo")
     assert fold("$FORWARDED") == fold("$Forwarded")
+
+
+def test_a_limit_of_messages_may_say_how_far_it_reached() -> None:
+    assert message_limit_code(1000, 23221) == b"MESSAGELIMIT 1000 23221"  # RFC 9738 §3.1
+    assert message_limit_code(1000) == b"MESSAGELIMIT 1000"
