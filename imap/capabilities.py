@@ -8,11 +8,14 @@ from collections.abc import Collection, Iterable
 from mailserver import sasl
 from mailserver.settings import Imap
 
-ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY"))
-"""What ENABLE turns on (RFC 5161)."""
+ENABLABLE: frozenset[str] = frozenset(
+    ("IMAP4REV2", "CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY")
+)
+"""What ENABLE turns on (RFC 5161), in upper case."""
 
 _ALWAYS = (
     "IMAP4rev1",
+    "IMAP4rev2",  # RFC 9051
     "ENABLE",  # RFC 5161
     "ID",  # RFC 2971
     "IDLE",  # RFC 2177
@@ -37,6 +40,7 @@ _ALWAYS = (
     "STATUS=SIZE",  # RFC 8438
     "OBJECTID",  # RFC 8474
     "PREVIEW",  # RFC 8970
+    "SAVEDATE",  # RFC 8514
     "UTF8=ACCEPT",  # RFC 6855
     "ESEARCH",  # RFC 4731
     "SEARCHRES",  # RFC 5182
@@ -65,6 +69,7 @@ _PLAIN = ("SASL-IR", "STARTTLS", "LOGINDISABLED")
 # RFC 3501 §6.1.1: these must be told; a client that does not know of them cannot do without.
 MUST_BE_TOLD = frozenset({"IMAP4REV1", "STARTTLS", "LOGINDISABLED"})
 _SOMETIMES = ("LITERAL+", "LITERAL-", "COMPRESS=DEFLATE", "UNAUTHENTICATE")  # RFC 4978, 8437
+_SPELLED = {name.upper(): name for name in _ALWAYS}
 HIDEABLE = frozenset(
     name.upper()
     for name in (
@@ -89,7 +94,9 @@ def capabilities(
     `secure`: inside TLS, where the SASL `mechanisms` are offered.
     """
     # RFC 7888 §5: one of LITERAL+ and LITERAL-. RFC 7889 §3: the same limit in all mailboxes.
-    settled = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
+    settled: tuple[str, ...] = (settings.literals, f"APPENDLIMIT={settings.max_literal}")
+    if settings.message_limit:
+        settled += (f"MESSAGELIMIT={settings.message_limit}",)  # RFC 9738 §3
     if authenticated:
         # RFC 4978 §3: COMPRESS is of no more use while the connection is compressed.
         more: tuple[str, ...] = (
@@ -101,3 +108,8 @@ def capabilities(
         more = ("SASL-IR", *(f"AUTH={mechanism}" for mechanism in mechanisms))
     told = (*_ALWAYS, *settled, *more)
     return tuple(name for name in told if name.upper() not in hidden) if hidden else told
+
+
+def spelled(name: str) -> str:
+    """A capability in upper case as it is announced."""
+    return _SPELLED.get(name, name)

@@ -29,6 +29,7 @@ from imap.commands import (
     thread,
 )
 from imap.commands import status as status_
+from imap.commands.list_line import tell_normalised
 from imap.opened import MailboxDeleted
 from imap.place import no_permission
 from imap.protocol import responses
@@ -181,7 +182,7 @@ async def execute(session: Session, request: Request, channel: Channel) -> Answe
     Raises Disconnected.
     """
     command = request.command
-    session.tag = request.tag
+    session.tag, session.said = request.tag, request.said
     answer = (
         refused_in_state(session, command)
         or resync.refused_without_enable(session, command)
@@ -207,9 +208,13 @@ async def _carried_out(session: Session, command: Command, channel: Channel) -> 
             return refusal
         await resync.note(session, command)
         if rule.talks is not None:
-            return await rule.talks(session, command, channel)
-        assert rule.handler is not None
-        return await rule.handler(session, command)
+            answer = await rule.talks(session, command, channel)
+        else:
+            assert rule.handler is not None
+            answer = await rule.handler(session, command)
+        if session.rev2 and session.said and answer.condition is Condition.OK:
+            await tell_normalised(session, command)
+        return answer
     except ParseError as error:
         return Answer.bad(error.text)
     except MailboxDeleted:

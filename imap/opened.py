@@ -106,11 +106,14 @@ class OpenMailbox:
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────
 
-    async def enter(self, *, read_only: bool) -> View:
-        """A new session's picture, up to date. One that may write takes \\Recent."""
+    async def enter(self, *, read_only: bool, takes_recent: bool = True) -> View:
+        """A new session's picture, up to date. One that may write takes \\Recent.
+
+        Without `takes_recent` it neither does nor sees any.
+        """
         await self.refresh()
-        recent = await self._recent(take=not read_only)
-        view = View(self.state, read_only=read_only, recent=recent)
+        recent = await self._recent(take=not read_only) if takes_recent else []
+        view = View(self.state, read_only=read_only, recent=recent, takes_recent=takes_recent)
         self.views.add(view)
         return view
 

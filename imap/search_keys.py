@@ -6,7 +6,7 @@ and transfer encodings are undone.
 
 import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -49,6 +49,8 @@ from mailserver.storage.keywords import SYSTEM_BITS, keyword_mask
 
 Needle = tuple[TextScope, str, bool]
 """Where a folded text is looked for, the text, whether by its words (FUZZY)."""
+Day = tuple[Order, date]
+"""Before, on or since a day."""
 Marks = tuple[bytes, bytes]
 """0 or 1 for each message: it surely matches, it may match."""
 
@@ -64,6 +66,7 @@ class Ground:
     codec: str  # of the strings
     now: datetime
     saved: Sequence[Span] = ()  # what `$` means, as ranges of UIDs
+    came: Mapping[Day, Collection[int]] = field(default_factory=dict)  # UIDs (RFC 8514)
     indexed: Mapping[Needle, Marks] = field(default_factory=dict)  # what the text index answers
 
 
@@ -104,6 +107,9 @@ def test_of(key: SearchKey, ground: Ground) -> Test:
             return Marked(bytes(len(ground.picked)))  # no message is told to be of any thread
         case SizeKey():
             return _size(key)
+        case DateKey(DateField.SAVED):
+            came = ground.came[key.order, key.day]
+            return Marked(bytes(map(came.__contains__, ground.picked.uids)))
         case DateKey():
             return _sent(key) if key.field is DateField.SENT else _internal(key)
         case AgeKey():

@@ -7,7 +7,7 @@ untagged data with `write()`, which waits while the client does not read.
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 from typing import Protocol
@@ -135,6 +135,7 @@ class Session:
     utf8: bool = False  # mailbox names are UTF-8 both ways (RFC 6855, RFC 9051)
     enabled: frozenset[str] = frozenset()  # RFC 5161
     tag: bytes = b""  # of the command that runs
+    said: Mapping[str, str] = field(default_factory=dict)  # as `Request.said` of that command
     hidden: frozenset[str] = frozenset()  # capabilities it is not told of, in upper case
     notifier: Notifier | None = None  # what NOTIFY asked for (RFC 5465); None: it was never given
     flush: Callable[[], None] = lambda: None  # what was written goes out now
@@ -155,6 +156,16 @@ class Session:
     def qresync(self) -> bool:
         """The client is told VANISHED in place of EXPUNGE (RFC 7162 §3.2.3)."""
         return "QRESYNC" in self.enabled
+
+    @property
+    def rev2(self) -> bool:
+        """The client speaks IMAP4rev2 (RFC 9051)."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8_accept(self) -> bool:
+        """The client has enabled what RFC 6855 adds to UTF-8 in names."""
+        return "UTF8=ACCEPT" in self.enabled
 
     @property
     def uid_only(self) -> bool:

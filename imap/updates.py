@@ -47,6 +47,7 @@ def update_lines(
     """
     selected = session.mailbox()
     view, state = selected.view, selected.opened.state
+    by_uid = by_uid or session.rev2  # RFC 9051 §7.5.2: whatever the command was
     withheld = view.withholds
     updates = view.sync(expunge=expunge)
     if len(state.keywords) > selected.keywords:
@@ -56,7 +57,7 @@ def update_lines(
     elif updates.expunged:
         yield b"".join(map(responses.expunge, updates.expunged))
     if updates.exists is not None:
-        yield responses.exists(updates.exists) + responses.recent(updates.recent)
+        yield responses.exists(updates.exists) + recent_line(session, updates.recent)
     for start in range(0, len(updates.flags) if flags else 0, _AT_ONCE):
         yield b"".join(
             _fetch(session, selected, number, by_uid)
@@ -65,6 +66,11 @@ def update_lines(
     if session.qresync and (withheld or view.withholds):
         # RFC 7162 §3.2: a client that goes away now must come back for the expunge that waits.
         yield highest_modseq(selected)
+
+
+def recent_line(session: Session, count: int) -> bytes:
+    """`* 5 RECENT`; nothing for who speaks IMAP4rev2, which has no \\Recent (RFC 9051 §2.3.2)."""
+    return b"" if session.rev2 else responses.recent(count)
 
 
 def highest_modseq(selected: Selected) -> bytes:

@@ -33,7 +33,12 @@ class View:
     """The picture of one session that has `state` selected."""
 
     def __init__(
-        self, state: MailboxState, *, read_only: bool, recent: Iterable[tuple[int, int]] = ()
+        self,
+        state: MailboxState,
+        *,
+        read_only: bool,
+        recent: Iterable[tuple[int, int]] = (),
+        takes_recent: bool = True,
     ) -> None:
         self.state = state
         self.read_only = read_only
@@ -43,6 +48,7 @@ class View:
         # RFC 3501 §2.3.2: \Recent belongs to the first session told of a message. These ranges of
         # UIDs, ascending, are recent in this session.
         self._recent = list(recent)
+        self._takes_recent = takes_recent and not read_only  # of messages that come
         self.claimed = False  # took \Recent of messages that came while it was selected
         # RFC 5182: `$`, the messages of the last SEARCH that was saved: ranges of UIDs, ascending.
         self.saved: Sequence[tuple[int, int]] = ()
@@ -85,6 +91,10 @@ class View:
 
     def recent(self, uid: int) -> bool:
         return any(first <= uid <= last for first, last in self._recent)
+
+    def forget_recent(self) -> None:
+        """Nothing is recent in this session any more: its client does not know the word."""
+        self._recent, self._takes_recent = [], False
 
     @property
     def recent_ranges(self) -> Sequence[tuple[int, int]]:
@@ -177,7 +187,7 @@ class View:
 
     def _claim(self, arrived: "array[int]") -> None:
         first, last = max(arrived[0], self.state.recent_from), arrived[-1]
-        if not self.read_only and first <= last:
+        if self._takes_recent and first <= last:
             self._recent.append((first, last))
             self.state.recent_from = last + 1
             self.claimed = True

@@ -81,7 +81,7 @@ def plan_store(state: MailboxState, storing: Storing) -> Plan:
 
 def plan_expunge(state: MailboxState, ranges: Sequence[Span] | None) -> Plan:
     """Remove messages with \\Deleted, of the UID `ranges` or all."""
-    gone = _deleted(state.columns, ranges)
+    gone = deleted(state.columns, ranges)
     return Plan(removal(state, state.modseq + 1, gone) if gone else None)
 
 
@@ -109,7 +109,8 @@ def _unseen_more(columns: Columns, changed: list[Span], set_mask: int, clear_mas
     return -unseen if set_mask & SEEN else sum(end - start for start, end in changed) - unseen
 
 
-def _deleted(columns: Columns, ranges: Sequence[Span] | None) -> list[Span]:
+def deleted(columns: Columns, ranges: Sequence[Span] | None) -> list[Span]:
+    """Index ranges of messages with \\Deleted, of all or of those in `ranges` of UIDs."""
     marked = columns.with_flag(DELETED)
     if ranges is None:
         return marked

@@ -116,6 +116,7 @@ class Imap(_Section, frozen=True):
     cache_bytes: Bytes = 64 * 1024 * 1024  # ready-made FETCH bytes, per worker process
     max_annotation: Bytes = 16 * 1024  # one value of METADATA
     max_annotations: Count = 100  # of a mailbox that a user sees, and of the server
+    message_limit: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0  # of one command; 0: none
 
 
 class Search(_Section, frozen=True):

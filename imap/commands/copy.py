@@ -3,6 +3,7 @@
 All or nothing: the target has all the messages, or the command is answered by NO.
 """
 
+from imap import message_limit
 from imap.copying import Copied
 from imap.flag_rights import permitted_mask
 from imap.named import Span, named, size, uid_ranges
@@ -24,6 +25,8 @@ async def copy(session: Session, command: Copy) -> Answer:
     spans = named(session.mailbox().view, command.sequence, by_uid=command.by_uid)
     if spans is None:
         return Answer.bad("No such message sequence number")
+    if refusal := message_limit.exceeded(session, spans):
+        return refusal  # RFC 9738 §3.1: all or nothing
     target = await _target(session, command.mailbox)
     if isinstance(target, Answer):
         return target
@@ -51,6 +54,7 @@ async def move(session: Session, command: Move) -> Answer:
     target = await _target(session, command.mailbox)
     if isinstance(target, Answer):
         return target
+    spans, lowest = message_limit.taken(session, spans)
     owner, octets = target.place.owner, 0
     elsewhere = owner.id != selected.opened.state.account_id
     if elsewhere:
@@ -68,7 +72,8 @@ async def move(session: Session, command: Move) -> Answer:
     await session.write(responses.untagged(Condition.OK, "Moved", _copyuid(copied)))
     # RFC 7162 §3.2: MOVE expunges; all up to its modseq is told before the answer.
     tells = copied.modseq > 0 and session.qresync
-    return Answer.ok("MOVE completed", highestmodseq_code(copied.modseq) if tells else None)
+    done = Answer.ok("MOVE completed", highestmodseq_code(copied.modseq) if tells else None)
+    return await message_limit.limited(session, done, lowest)
 
 
 async def _target(session: Session, name: str) -> Found | Answer:

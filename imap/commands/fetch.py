@@ -8,9 +8,10 @@ for that and its bytes end early, the connection ends, since nothing else can en
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
-from imap import binary, contents, fetch_plan, static
+from imap import binary, contents, fetch_plan, message_limit, static
 from imap.binary import Encoded
 from imap.columns import MAX_UID, SEEN
 from imap.commands.vanished import tell_vanished
@@ -23,6 +24,7 @@ from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.fetch import BinaryItem, BodyItem, Fetch, FetchAttribute, SectionItem
 from imap.protocol.objectid import EMAILID_PAIR, THREADID_PAIR
+from imap.protocol.savedate import encode_saved
 from imap.protocol.sequence import runs
 from imap.protocol.strings import char8, literal
 from imap.rendering import flag_texts
@@ -33,7 +35,7 @@ from imap.writing import Change, Storing
 from mailserver import metrics
 from mailserver.errors import StorageUnavailable
 from mailserver.objects import ObjectMissing
-from mailserver.storage import messages
+from mailserver.storage import messages, saved
 from mailserver.storage.blobs import BlobMissing
 from mailserver.storage.messages import Column, MessageRow
 
@@ -49,7 +51,12 @@ _COLUMNS = {
 
 Values = Mapping[Column, Sequence[bytes]]
 _UID_AND_MODSEQ = (FetchAttribute.UID, FetchAttribute.MODSEQ)
-_OF_MAILBOX = frozenset((*_UID_AND_MODSEQ, FetchAttribute.EMAILID, FetchAttribute.THREADID))
+_OF_MAILBOX = frozenset(
+    (
+        *_UID_AND_MODSEQ,
+        *(FetchAttribute.EMAILID, FetchAttribute.THREADID, FetchAttribute.SAVEDATE),
+    )
+)
 
 
 def modseq_items(session: Session) -> list[FetchAttribute]:
@@ -70,8 +77,14 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     if command.modifiers.vanished and since is not None:
         # RFC 7162 §3.2.6: before any FETCH.
         await tell_vanished(session, since, command.sequence.to_ranges(MAX_UID))
+    lowest = None
     if command.modifiers.partial is not None:
         spans = paged(spans, *command.modifiers.partial)
+        if message_limit.taken(session, spans)[1] is not None:
+            # RFC 9738 §3.1: a page is told whole, or not at all.
+            return message_limit.refused(session)
+    else:
+        spans, lowest = message_limit.taken(session, spans)
     items = Items.of(session, command)
     try:
         missing = await respond(session, spans, items)
@@ -79,8 +92,10 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         # RFC 3516 §4.3; the other messages have been told.
         return Answer.no("A part has an unknown encoding", responses.UNKNOWN_CTE)
     if missing:
-        return Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
-    return Answer.ok("FETCH completed")
+        done = Answer.ok("FETCH completed", responses.EXPUNGEISSUED)
+    else:
+        done = Answer.ok("FETCH completed")
+    return await message_limit.limited(session, done, lowest)
 
 
 @dataclass(slots=True)
@@ -173,6 +188,7 @@ class _Fetching:
         self._selected = session.mailbox()
         self._items = items
         self._previews: dict[int, bytes | None] = {}  # of the batch, if they are told
+        self._saved: dict[int, datetime] = {}  # the same, by UID
         self.missing = 0  # messages that were expunged and are gone
         self.undecodable = 0  # messages with a part that BINARY cannot decode
         self.row_by_row = RowByRow()
@@ -182,6 +198,8 @@ class _Fetching:
         modseqs = FetchAttribute.MODSEQ in self._items.attributes
         picked = pick(self._selected.view, spans, modseqs=modseqs)
         self.missing += size(spans) - len(picked)
+        if FetchAttribute.SAVEDATE in self._items.attributes:
+            await self._read_saved(picked)
         if not self._items.needs_rows:
             await self._write(picked, {})
             return
@@ -231,6 +249,10 @@ class _Fetching:
         """Apart from the rows: most clients ask for none."""
         async with self._session.node.database.connection() as c:
             self._previews = await messages.previews(c, list(picked.message_ids))
+
+    async def _read_saved(self, picked: Picked) -> None:
+        async with self._session.node.database.connection() as c:
+            self._saved = await saved.times(c, self._selected.opened.state.id, list(picked.uids))
 
     async def _tell_sections(self, picked: Picked, rows: Sequence[MessageRow]) -> None:
         planned = [fetch_plan.plan(row, self._items.sections, self._items.cached) for row in rows]
@@ -289,6 +311,8 @@ class _Fetching:
                 # RFC 8970 §3.2: NIL where there is none (yet).
                 ready = self._previews.get
                 lines.add(b"PREVIEW %b", [ready(key) or b"NIL" for key in picked.message_ids])
+            elif item is FetchAttribute.SAVEDATE:
+                lines.add(b"SAVEDATE %b", encode_saved(picked.uids, self._saved))
             elif (which := _COLUMNS[item]) is not Column.STATIC:
                 lines.add(item.value + b" %b", values[which])
             elif first:

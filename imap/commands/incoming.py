@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from imap import message_limit
 from imap.commands.catenate import BadUrl, referred
 from imap.protocol import responses
 from imap.protocol.append import AppendMessage, Rest, parse_rest
@@ -91,6 +92,8 @@ class Incoming:
         self._end_message()
         if internal_date(message) is None:
             raise Refusal(Answer.bad("The date is out of range"))
+        if len(self.messages) == message_limit.limit(self.session) > 0:
+            raise Refusal(message_limit.refused(self.session))
         if len(self.messages) == self.most:
             raise Refusal(_too_many(self.most))
         self.messages.append(message)
@@ -114,7 +117,7 @@ class Incoming:
         return await self._read_url(part)
 
     async def _read_text(self, text: Text) -> Frame | LiteralRequested | None:
-        if text.utf8 and not self.session.utf8:
+        if text.utf8 and not self.session.utf8_accept:
             raise Refusal(Answer.bad("ENABLE UTF8=ACCEPT first"))  # RFC 6855 §4
         if text.size == 0 and not self.messages[-1].catenated:
             raise Refusal(_empty())

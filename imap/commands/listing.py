@@ -51,7 +51,7 @@ async def list_(session: Session, command: List) -> Answer:
     patterns = _patterns(command.reference, command.patterns)
     if patterns is None:
         return Answer.no("Too much to look for", responses.LIMIT)
-    recent = StatusItem.RECENT in (command.status or ())
+    recent = StatusItem.RECENT in (command.status or ()) and not session.rev2
     known, subscribed = await _names(session, recent=recent)
     chosen = select(known.rows, subscribed, patterns, command)
     values = await _annotations(session, chosen, command)

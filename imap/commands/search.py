@@ -5,48 +5,76 @@ headers, then bodies, each read only for the messages that are still open, in bo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from imap import contents
+from imap import contents, message_limit
 from imap.contents import Wanted
 from imap.named import Span
 from imap.picked import Picked, pick
 from imap.progress import Progress
 from imap.protocol import responses
-from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
+from imap.protocol.esearch import EVERYTHING
+from imap.protocol.search import (
+    CHARSETS,
+    DateField,
+    DateKey,
+    Order,
+    Search,
+    SearchKey,
+    asks_modseq,
+    codec,
+    each_key,
+    encode_search,
+)
 from imap.protocol.sequence import runs
 from imap.search_index import FEW, ask
-from imap.search_keys import Ground, needles, test_of
-from imap.search_tree import Facts, Stage, Test, divide
+from imap.search_keys import Day, Ground, needles, test_of
+from imap.search_tree import Facts, Joined, Marked, Stage, Test, divide
 from imap.session import Answer, Session
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import Stretch, readable
+from mailserver.storage.saved import Compared, on_days
 
+_COMPARED = {
+    Order.LESS: Compared.BEFORE,
+    Order.EQUAL: Compared.ON,
+    Order.NOT_LESS: Compared.SINCE,
+}
 ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
 
 
 async def search(session: Session, command: Search) -> Answer:
     """RFC 3501 §6.4.4"""
+    if session.rev2 and command.returned is None:
+        # RFC 9051 §6.4.4: the answer is ESEARCH, as with RETURN ().
+        command = replace(command, returned=EVERYTHING)
     found = await find(session, command)
     if isinstance(found, Answer):
         return found
     await tell_found(session, command, found, encode_search)
-    return Answer.ok("SEARCH completed")
+    return await message_limit.limited(session, Answer.ok("SEARCH completed"), found.lowest)
 
 
 @dataclass(slots=True)
 class Found:
-    """All messages of the picture, and the places of those that match, in the result's order."""
+    """All messages of the picture, and the places of those that match, in the result's order.
+
+    `lowest`: the UID down to which was searched, if not all that was asked for (RFC 9738).
+    """
 
     picked: Picked
     places: list[int]
+    lowest: int | None = None
 
 
-async def find(session: Session, command: Search) -> Found | Answer:
-    """The messages that match, ascending; or the answer to a search that cannot be done."""
-    if session.utf8 and command.charset is not None:
+async def find(session: Session, command: Search, *, whole: bool = False) -> Found | Answer:
+    """The messages that match, ascending; or the answer to a search that cannot be done.
+
+    `whole`: such as one that would have to leave messages out.
+    """
+    if session.utf8_accept and command.charset is not None:
         return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
     view = session.mailbox().view
     charset = codec(command.charset)
@@ -60,25 +88,47 @@ async def find(session: Session, command: Search) -> Found | Answer:
         codec=charset or "",
         now=datetime.now(UTC),
         saved=view.saved,
+        came=await _came(session, command.key),
     )
     if command.saves:
         # RFC 5182 §2.1: where the answer is NO, nothing is saved and nothing is left.
         view.saved = ()
     if charset is None:
         return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))
+    within = message_limit.window(session, command.key, ground)
+    if whole and within is not None:
+        return message_limit.refused(session)
     try:
-        test = test_of(command.key, ground)
+        test = _test(command.key, ground, within)
     except UnicodeDecodeError:
         return Answer.no("A string is not in the charset of the search")
     places, undecided = divide(test, len(picked))
     if len(undecided) > FEW and Stage.BODY in test.stages and session.node.settings.search.index:
         ground.indexed = await ask(session, picked, set(needles(command.key, charset)))
-        test = test_of(command.key, ground)
+        test = _test(command.key, ground, within)
         places, undecided = divide(test, len(picked))
     if undecided:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
-    return Found(picked, places)
+    return Found(picked, places, None if within is None else within.lowest)
+
+
+def _test(key: SearchKey, ground: Ground, within: message_limit.Window | None) -> Test:
+    test = test_of(key, ground)
+    return test if within is None else Joined([Marked(within.marks), test])
+
+
+async def _came(session: Session, key: SearchKey) -> dict[Day, Collection[int]]:
+    """The UIDs of what came before, on or since the days that are asked for (RFC 8514 §4.3)."""
+    saved = [one for one in each_key(key) if isinstance(one, DateKey)]
+    days = {(one.order, one.day) for one in saved if one.field is DateField.SAVED}
+    found: dict[Day, Collection[int]] = {}
+    if days:
+        async with session.node.database.connection() as c:
+            for order, day in days:
+                uids = await on_days(c, session.mailbox().opened.state.id, _COMPARED[order], day)
+                found[order, day] = frozenset(uids)
+    return found
 
 
 async def tell_found(

@@ -2,6 +2,7 @@
 
 from imap.access import Access
 from imap.columns import SEEN, Columns
+from imap.commands.list_line import list_line
 from imap.commands.resync import resynchronise
 from imap.opened import MailboxDeleted
 from imap.place import look_up, missing
@@ -10,7 +11,7 @@ from imap.protocol.objectid import mailboxid_code
 from imap.protocol.responses import Condition
 from imap.protocol.select import Check, Close, Select, Unselect
 from imap.session import Answer, Selected, Session
-from imap.updates import flags_in_use, highest_modseq
+from imap.updates import flags_in_use, highest_modseq, recent_line
 from mailserver.mail.rights import may_change
 
 
@@ -31,12 +32,14 @@ async def select(session: Session, command: Select) -> Answer:
     read_only = command.read_only or not may_change(found.rights)
     try:
         opened = await session.services.mailboxes.open(row.id)
-        view = await opened.enter(read_only=read_only)
+        view = await opened.enter(read_only=read_only, takes_recent=not session.rev2)
     except MailboxDeleted:
         return missing()
+    # RFC 9051 §6.3.2: SELECT tells the LIST of its mailbox.
+    listed = await list_line(session, command.mailbox, found) if session.rev2 else b""
     access = Access(session.node, row, session.user().id, found.rights, as_of=as_of)
     session.selected = Selected(command.mailbox, opened, view, access)
-    await session.write(_describe(session, session.selected))
+    await session.write(_describe(session, session.selected) + listed)
     if command.resync is not None:
         await resynchronise(session, command.resync)
     if read_only:
@@ -51,10 +54,11 @@ def _describe(session: Session, selected: Selected) -> bytes:
     lines = [
         flags_in_use(selected),
         responses.exists(view.count),
-        responses.recent(view.recent_count()),
+        recent_line(session, view.recent_count()),
     ]
-    # RFC 9586 §3: no sequence numbers, and so no UNSEEN.
-    unseen = None if session.uid_only else first_unseen(state.columns)
+    # RFC 9586 §3: no sequence numbers, and so no UNSEEN; RFC 9051 has it no more.
+    untold = session.uid_only or session.rev2
+    unseen = None if untold else first_unseen(state.columns)
     if unseen is not None:
         code = responses.unseen_code(unseen)
         lines.append(responses.untagged(Condition.OK, "First unseen message", code))

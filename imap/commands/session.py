@@ -1,6 +1,6 @@
 """The commands about the session itself: RFC 3501 §6.1, STARTTLS, ENABLE, ID, NAMESPACE."""
 
-from imap.capabilities import ENABLABLE, capabilities
+from imap.capabilities import ENABLABLE, capabilities, spelled
 from imap.commands import resync
 from imap.protocol import responses
 from imap.protocol.compression import Compress
@@ -77,10 +77,12 @@ async def enable(session: Session, command: Enable) -> Answer:
     """RFC 5161 §3.1: unknown names are ignored, told is what this command turned on."""
     wanted = [name for name in command.capabilities if name in ENABLABLE - session.hidden]
     new = [name for name in dict.fromkeys(wanted) if name not in session.enabled]
-    await session.write(responses.enabled(new))
+    await session.write(responses.enabled(map(spelled, new)))
     await resync.enable(session, new)
-    # RFC 6855 §3: mailbox names are UTF-8 from the answer on.
-    session.utf8 = "UTF8=ACCEPT" in session.enabled
+    # RFC 6855 §3, RFC 9051 §5.1: mailbox names are UTF-8 from the answer on.
+    session.utf8 = session.utf8_accept or session.rev2
+    if session.rev2 and session.selected is not None:
+        session.selected.view.forget_recent()
     return Answer.ok("ENABLE completed")
 
 

@@ -14,7 +14,7 @@ from imap.sort_values import Value, deciding, order, values
 
 async def sort(session: Session, command: Sort) -> Answer:
     """RFC 5256 §3; a message that is gone meanwhile is in the result no more."""
-    found = await find(session, command.search)
+    found = await find(session, command.search, whole=True)
     if isinstance(found, Answer):
         return found
     criteria = deciding(command.criteria)

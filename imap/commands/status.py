@@ -39,7 +39,7 @@ async def _counted(session: Session, found: Found, command: Status) -> Found | N
     row = found.mailbox
     opened = None if row is None else session.services.mailboxes.find(row.id)
     if row is None or opened is None or not _OF_STATE.issuperset(command.items):
-        recent = StatusItem.RECENT in command.items
+        recent = StatusItem.RECENT in command.items and not session.rev2
         return await look_up_counted(session, command.mailbox, recent=recent)
     try:
         await opened.refresh()
@@ -62,7 +62,8 @@ async def status_line(session: Session, row: Mailbox, items: Sequence[StatusItem
     """`* STATUS INBOX (MESSAGES 3)`."""
     values: dict[StatusItem, int | bytes] = {
         StatusItem.MESSAGES: row.messages,
-        StatusItem.RECENT: row.recent or 0,  # counted when it is asked for
+        # Counted when it is asked for; RFC 9051 App. A: a word of IMAP4rev1, to be answered still.
+        StatusItem.RECENT: row.recent or 0,
         StatusItem.UIDNEXT: row.uid_next,
         StatusItem.UIDVALIDITY: row.uid_validity,
         StatusItem.UNSEEN: row.unseen,

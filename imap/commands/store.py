@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from imap import message_limit
 from imap.commands.fetch import Items, modseq_items, respond
 from imap.flag_masks import divided
 from imap.flag_rights import may_store, permitted_mask
@@ -35,6 +36,7 @@ async def store(session: Session, command: Store) -> Answer:
     refusal = _refusal(command.flags)
     if refusal is not None:
         return refusal
+    spans, lowest = message_limit.taken(session, spans)
     gone = expunged(view, spans)
     if gone and gone == size(spans):
         # RFC 2180 §4.2.2: nothing is left that could be changed.
@@ -67,8 +69,10 @@ async def store(session: Session, command: Store) -> Answer:
         uid = [FetchAttribute.UID] if command.by_uid and not session.uid_only else []
         await respond(session, done, Items(uid, flags=True))
     if failed:
-        return _modified(modified if command.by_uid else failed, some_gone=gone > 0)
-    return Answer.ok("STORE completed", responses.EXPUNGEISSUED if gone else None)
+        answer = _modified(modified if command.by_uid else failed, some_gone=gone > 0)
+    else:
+        answer = Answer.ok("STORE completed", responses.EXPUNGEISSUED if gone else None)
+    return await message_limit.limited(session, answer, lowest)
 
 
 def _divided(

@@ -22,7 +22,7 @@ _ALGORITHMS = {
 
 async def thread(session: Session, command: Threading) -> Answer:
     """RFC 5256 §3; a message that is gone meanwhile is in no thread."""
-    found = await find(session, command.search)
+    found = await find(session, command.search, whole=True)
     if isinstance(found, Answer):
         return found
     letters = await _letters(session, command.search, found)

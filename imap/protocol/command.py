@@ -4,7 +4,7 @@ Any frame gives a `Request` or raises ParseError, which carries the tag if there
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imap.protocol.acl import (
     DeleteAcl,
@@ -138,10 +138,15 @@ Command = (
 
 @dataclass(slots=True)
 class Request:
-    """A command with the tag that its answer has to carry."""
+    """A command with the tag that its answer has to carry.
+
+    `said`: mailbox names of it that the client wrote in another form than Unicode's NFC, as it
+    wrote them, by what they were made.
+    """
 
     tag: bytes
     command: Command
+    said: dict[str, str] = field(default_factory=dict)
 
 
 _BARE: dict[bytes, Callable[[], Command]] = {
@@ -218,7 +223,7 @@ def parse_command(frame: Frame, *, utf8: bool = False) -> Request:
     except ParseError as error:
         error.tag = tag
         raise
-    return Request(tag, command)
+    return Request(tag, command, cursor.said)
 
 
 def _parse_verb(cursor: Cursor) -> Command:

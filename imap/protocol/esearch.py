@@ -100,6 +100,9 @@ class Return:
         return found
 
 
+EVERYTHING = Return(frozenset((ReturnOption.ALL,)))
+"""RETURN (): RFC 4731 §3.1, an empty list means ALL."""
+
 _OPTIONS = {option.value: option for option in ReturnOption}
 
 
@@ -118,8 +121,7 @@ def parse_return(cursor: Cursor) -> Return | None:
     # RFC 9394 §3.1: a command has no more than one PARTIAL or ALL.
     if len(windows) > 1 or (windows and ReturnOption.ALL in options):
         raise cursor.fail("PARTIAL stands alone and without ALL", start)
-    # RFC 4731 §3.1: an empty list means ALL.
-    return Return(options or frozenset((ReturnOption.ALL,)), windows[0] if windows else None)
+    return Return(options or EVERYTHING.options, windows[0] if windows else None)
 
 
 # search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range

@@ -24,6 +24,7 @@ class FetchAttribute(enum.Enum):
     EMAILID = b"EMAILID"  # RFC 8474 §5.1
     THREADID = b"THREADID"  # RFC 8474 §5.2
     PREVIEW = b"PREVIEW"  # RFC 8970 §3.2
+    SAVEDATE = b"SAVEDATE"  # RFC 8514 §4.2
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ the wire, so that two names never mean one mailbox.
 
 import binascii
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from imap.protocol.errors import ParseError
@@ -14,6 +15,9 @@ from imap.protocol.strings import astring, utf8_quoted
 
 SEPARATOR = "/"
 INBOX = "INBOX"
+
+# Characters: a name that may be made is shorter in any form, and many marks on end take long.
+_LONGEST_NORMALISED = 4000
 
 _SHIFTED = re.compile(rb"&([^-]*)-?")
 _UNPRINTABLE = re.compile(r"&|[^\x20-\x7e]+")
@@ -99,6 +103,16 @@ def mailbox_token(name: str, *, utf8: bool = False) -> bytes:
     if utf8 and not name.isascii():
         return utf8_quoted(name)
     return astring(encode_mailbox_name(name, utf8=utf8))
+
+
+def normalised(name: str) -> str:
+    """The name in Unicode's form C, as RFC 5198 §3 wants it; all names are kept so.
+
+    QUIRKS: macOS writes é as two characters; both ways to write it name one mailbox.
+    """
+    if name.isascii() or len(name) > _LONGEST_NORMALISED:
+        return name
+    return unicodedata.normalize("NFC", name)
 
 
 def canonical(name: str) -> str:

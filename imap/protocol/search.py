@@ -11,7 +11,7 @@ from datetime import date
 from imap.protocol import flags
 from imap.protocol.esearch import Return, parse_return
 from imap.protocol.objectid import parse_objectid
-from imap.protocol.sequence import SequenceSet
+from imap.protocol.sequence import STAR, SequenceSet
 from imap.protocol.tokens import Cursor
 
 MAX_DEPTH = 100
@@ -22,6 +22,8 @@ class DateField(enum.Enum):
 
     INTERNAL = enum.auto()
     SENT = enum.auto()
+    SAVED = enum.auto()
+    """when it came into the mailbox (RFC 8514)"""
 
 
 class Order(enum.Enum):
@@ -78,7 +80,7 @@ class TextKey:
 
 @dataclass(slots=True)
 class DateKey:
-    """BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE"""
+    """BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE, SAVEDBEFORE, SAVEDON, SAVEDSINCE"""
 
     field: DateField
     order: Order
@@ -232,6 +234,7 @@ _FLAGS = {
 }
 _BARE: dict[bytes, Callable[[], SearchKey]] = {
     b"ALL": AllKey,
+    b"SAVEDATESUPPORTED": AllKey,  # RFC 8514 §4.3: by every mailbox
     b"RECENT": lambda: FlagKey(flags.RECENT),
     b"OLD": lambda: FlagKey(flags.RECENT, present=False),
     # RFC 3501 §6.4.4: NEW is functionally equivalent to "(RECENT UNSEEN)".
@@ -245,6 +248,10 @@ _DATES = {
     b"SENTBEFORE": (DateField.SENT, Order.LESS),
     b"SENTON": (DateField.SENT, Order.EQUAL),
     b"SENTSINCE": (DateField.SENT, Order.NOT_LESS),
+    # RFC 8514 §5
+    b"SAVEDBEFORE": (DateField.SAVED, Order.LESS),
+    b"SAVEDON": (DateField.SAVED, Order.EQUAL),
+    b"SAVEDSINCE": (DateField.SAVED, Order.NOT_LESS),
 }
 _SIZES = {b"LARGER": Order.GREATER, b"SMALLER": Order.LESS}
 _AGES = {b"YOUNGER": Order.LESS, b"OLDER": Order.GREATER}
@@ -394,6 +401,16 @@ def _parse_uid(cursor: Cursor, word: bytes) -> SearchKey:
     return UidKey(cursor.sequence_set())
 
 
+# RFC 9738 §4: "UIDAFTER" SP uniqueid / "UIDBEFORE" SP uniqueid
+def _parse_uid_side(cursor: Cursor, word: bytes) -> SearchKey:
+    start = cursor.position
+    uid = cursor.number64()
+    if not 0 < uid < STAR:
+        raise cursor.fail("expected a number of 32 bits above 0", start)
+    low, high = (uid + 1, STAR - 1) if word == b"UIDAFTER" else (1, uid - 1)
+    return UidKey(SequenceSet(((low, high),) if low <= high else ()))
+
+
 # "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer (RFC 7162 §7)
 def _parse_modseq(cursor: Cursor, word: bytes) -> SearchKey:
     if cursor.at(b'"'):
@@ -419,6 +436,8 @@ _ARGUMENTS: dict[bytes, Callable[[Cursor, bytes], SearchKey]] = {
     b"KEYWORD": _parse_keyword,
     b"UNKEYWORD": _parse_keyword,
     b"UID": _parse_uid,
+    b"UIDAFTER": _parse_uid_side,
+    b"UIDBEFORE": _parse_uid_side,
     b"MODSEQ": _parse_modseq,
     # RFC 8474 §7: search-key =/ "EMAILID" SP objectid / "THREADID" SP objectid
     b"EMAILID": lambda cursor, _: EmailIdKey(parse_objectid(cursor)),

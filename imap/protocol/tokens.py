@@ -14,7 +14,7 @@ from imap.protocol.dates import parse_date, parse_date_time
 from imap.protocol.errors import ParseError
 from imap.protocol.events import Frame, Streamed
 from imap.protocol.flags import canonical_flag
-from imap.protocol.mailbox_name import decode_mailbox_name
+from imap.protocol.mailbox_name import decode_mailbox_name, normalised
 from imap.protocol.sequence import SequenceSet
 
 # tag = 1*<any ASTRING-CHAR except "+">
@@ -55,15 +55,17 @@ class Cursor:
     """A place in the text of a command.
 
     `utf8`: the client has enabled UTF8=ACCEPT or IMAP4rev2 (mailbox names are UTF-8).
+    `said`: mailbox names that were not in NFC, by what they were made.
     """
 
-    __slots__ = ("_next_literal", "literals", "position", "text", "utf8")
+    __slots__ = ("_next_literal", "literals", "position", "said", "text", "utf8")
 
     def __init__(self, frame: Frame, *, utf8: bool = False) -> None:
         self.text = frame.text
         self.literals = frame.literals
         self.position = 0
         self.utf8 = utf8
+        self.said: dict[str, str] = {}
         self._next_literal = 0
 
     def fail(self, text: str, position: int | None = None) -> ParseError:
@@ -259,11 +261,15 @@ class Cursor:
 
     def _decoded(self, name: bytes, start: int) -> str:
         try:
-            return decode_mailbox_name(name, utf8=self.utf8)
+            decoded = decode_mailbox_name(name, utf8=self.utf8)
         except ParseError as error:
             # Where the name is a literal, or quoted with escapes, its own offset says little.
             plain = self.text.startswith(name, start)
             raise error.moved(start if plain else start - error.position) from None
+        normal = normalised(decoded)
+        if normal != decoded:
+            self.said[normal] = decoded
+        return normal
 
     def date(self) -> date:
         """date = date-text / DQUOTE date-text DQUOTE"""

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from imap.protocol.errors import ParseError
 from imap.protocol.events import Frame
-from imap.protocol.mailbox_name import decode_mailbox_name
+from imap.protocol.mailbox_name import decode_mailbox_name, normalised
 from imap.protocol.section import Section, parse_section
 from imap.protocol.strings import quoted
 from imap.protocol.tokens import Cursor
@@ -48,14 +48,18 @@ def parse_url(url: bytes) -> MessageUrl:
     mailbox, section, user = found["mailbox"], found["section"], found["user"]
     return MessageUrl(
         int(found["uid"]),
-        # RFC 5092 §3: names in URLs are UTF-8, whatever the session has enabled.
-        None if mailbox is None else decode_mailbox_name(unquote_to_bytes(mailbox), utf8=True),
+        None if mailbox is None else _mailbox(unquote_to_bytes(mailbox)),
         int(found["validity"]) if found["validity"] else None,
         None if section is None else _parse_section(unquote_to_bytes(section)),
         _parse_partial(found["origin"], found["count"]),
         _text(user) if user else None,
         _text(found["host"]) if found["host"] else None,
     )
+
+
+def _mailbox(name: bytes) -> str:
+    # RFC 5092 §3: names in URLs are UTF-8, whatever the session has enabled.
+    return normalised(decode_mailbox_name(name, utf8=True))
 
 
 def _parse_section(text: bytes) -> Section:

@@ -127,6 +127,17 @@ async def listing(c: Connection, account_id: int, *, recent: bool = False) -> li
     return [mailbox_of(row) for row in rows]
 
 
+async def has_below(c: Connection, account_id: int, beginning: str) -> bool:
+    """True if a mailbox of the account has a name that begins so."""
+    return bool(
+        await c.fetchval(
+            "SELECT EXISTS (SELECT FROM mailbox WHERE account_id = $1 AND starts_with(name, $2))",
+            account_id,
+            beginning,
+        )
+    )
+
+
 async def of_ids(c: Connection, mailbox_ids: list[int]) -> list[Mailbox]:
     """Those of the mailboxes that exist, in any order."""
     rows = await c.fetch(

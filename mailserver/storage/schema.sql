@@ -257,7 +257,8 @@ CREATE TABLE public.mailbox_message (
     uid bigint NOT NULL,
     message_id bigint NOT NULL,
     flags bigint NOT NULL,
-    modseq bigint NOT NULL
+    modseq bigint NOT NULL,
+    saved_at timestamp with time zone DEFAULT now() NOT NULL
 )
 WITH (fillfactor='90');
 

@@ -87,17 +87,17 @@ class Process:
 class Session:
     """A client, and the mailbox it has selected."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, *, rev2: bool = False) -> None:
         process.catch_up()
         self.process = process
-        self.view = View(process.state, read_only=False)
+        self.view = View(process.state, read_only=False, takes_recent=not rev2)
         opened: Any = SimpleNamespace(state=process.state)
         access: Any = SimpleNamespace(rights=rights.ALL)
         selected = Selected("INBOX", opened, self.view, access, keywords=1)
         self.session: Any = SimpleNamespace(
-            mailbox=lambda: selected, qresync=False, uid_only=False, condstore=False
+            mailbox=lambda: selected, qresync=False, condstore=False, uid_only=False, rev2=rev2
         )
-        self.picture = Picture()
+        self.picture = Picture(rev2=rev2)
         self.picture.hear(b"SELECT", responses.exists(self.view.count))
         self.fetch_new()
 
@@ -129,12 +129,17 @@ WHICH = st.integers(0, 30)
 class Views(RuleBasedStateMachine):
     """Four sessions, two in each process."""
 
+    rev2 = False
+
     def __init__(self) -> None:
         super().__init__()
         self.stored = Stored()
         self.processes = [Process(self.stored), Process(self.stored)]
         self.append(process=0, count=4)
-        self.sessions = [Session(self.processes[number % 2]) for number in range(4)]
+        self.sessions = [self.session(self.processes[number % 2]) for number in range(4)]
+
+    def session(self, process: Process) -> Session:
+        return Session(process, rev2=self.rev2)
 
     def place(self, session: Session, which: int) -> int | None:
         """A message that the client believes in, by its place."""
@@ -197,7 +202,7 @@ class Views(RuleBasedStateMachine):
 
     @rule(who=WHO)
     def select_anew(self, who: int) -> None:
-        self.sessions[who] = Session(self.sessions[who].process)
+        self.sessions[who] = self.session(self.sessions[who].process)
 
     @rule(process=st.integers(0, 1), again=st.integers(0, 2))
     def notified(self, process: int, again: int) -> None:
@@ -236,3 +241,13 @@ class Views(RuleBasedStateMachine):
 
 TestViews = Views.TestCase
 TestViews.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+class Rev2Views(Views):
+    """The same in IMAP4rev2: without RECENT, and UIDs in every FETCH."""
+
+    rev2 = True
+
+
+TestRev2Views = Rev2Views.TestCase
+TestRev2Views.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)

@@ -11,7 +11,7 @@ _LITERAL = re.compile(rb"\{(\d+)\}\r\n")
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
 _VALIDITY = re.compile(rb"\* OK \[UIDVALIDITY (\d+)\]")
-_OTHER = re.compile(rb"\* (?:OK|NO|FLAGS|LIST|STATUS|CAPABILITY|SEARCH)\b")
+_OTHER = re.compile(rb"\* (?:OK|NO|FLAGS|LIST|STATUS|CAPABILITY|SEARCH|ESEARCH)\b")
 _RECENT = b"\\Recent"
 
 # RFC 3501 §7.4.1: no EXPUNGE while these are answered, nor while no command is.
@@ -22,6 +22,7 @@ _FIXED = frozenset({b"FETCH", b"STORE", b"SEARCH", b""})
 class Picture:
     """A message for each sequence number, as far as it was told."""
 
+    rev2: bool = False  # RFC 9051 is enabled
     uid_validity: bytes = b""
     uids: list[int | None] = field(default_factory=list)
     flags: list[frozenset[bytes] | None] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Picture:
                 assert self.uid_validity in (b"", validity[1]), line
                 self.uid_validity = validity[1]
             if line.startswith(b"* SEARCH"):
+                assert not self.rev2, line
                 self._searched(verb, list(map(int, line.split()[2:])))
             return
         number, what = int(numbered[1]), numbered[2]
@@ -51,6 +53,7 @@ class Picture:
             self.flags += [None] * new
         elif what == b"RECENT":
             assert number <= self.exists, (verb, line, self.exists)
+            assert not self.rev2, line
         else:
             assert 1 <= number <= self.exists, (verb, line, self.exists)
             if what == b"FETCH":
@@ -63,8 +66,9 @@ class Picture:
     def _fetched(self, place: int, verb: bytes, items: bytes) -> None:
         items = _without_literals(items)
         uid, flags = _UID.search(items), _FLAGS.search(items)
-        if verb.startswith(b"UID "):
-            assert uid is not None, (verb, items)  # RFC 3501 §6.4.8
+        if self.rev2 or verb.startswith(b"UID "):
+            assert uid is not None, (verb, items)  # RFC 3501 §6.4.8, RFC 9051 §7.5.2
+        assert not (self.rev2 and flags and _RECENT in flags[1]), (verb, items)
         if uid is not None:
             self._is(place, int(uid[1]), verb)
         if flags is not None:

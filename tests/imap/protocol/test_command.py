@@ -7,11 +7,13 @@ import pytest
 
 from imap.protocol.append import Append, AppendMessage
 from imap.protocol.catenate import Text
-from imap.protocol.command import Command, Request
+from imap.protocol.command import Command, Request, parse_command
 from imap.protocol.copy import Copy, Move
 from imap.protocol.errors import ParseError
+from imap.protocol.events import Frame
 from imap.protocol.fetch import BodyItem, Fetch, FetchAttribute
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.protocol.mailbox_name import encode_mailbox_name
 from imap.protocol.search import (
     AndKey,
     DateField,
@@ -324,3 +326,21 @@ def test_errors_carry_the_tag_and_the_place(
 @pytest.mark.parametrize("line", [b"LOGIN alice secret", b"AUTHENTICATE PLAIN c2VjcmV0"])
 def test_a_printed_command_shows_no_password(parse: Parse, line: bytes) -> None:
     assert "secret" not in repr(parse(line))
+
+
+@pytest.mark.parametrize("utf8", [False, True])
+def test_names_are_made_nfc_and_what_was_said_is_known(
+    frame_of: Callable[[bytes], Frame], utf8: bool
+) -> None:
+    said, normal = "e\u0301te\u0301", "été"
+    name = encode_mailbox_name(said, utf8=utf8)
+    frame = frame_of(b'a1 RENAME "%b" "new"\r\n' % name)
+    assert parse_command(frame, utf8=utf8) == Request(b"a1", Rename(normal, "new"), {normal: said})
+    frame = frame_of(b'a1 RENAME "%b" "new"\r\n' % encode_mailbox_name(normal, utf8=utf8))
+    assert parse_command(frame, utf8=utf8) == Request(b"a1", Rename(normal, "new"))
+
+
+def test_a_long_run_of_marks_is_not_put_in_order(frame_of: Callable[[bytes], Frame]) -> None:
+    name = "e" + "\u0301\u0323" * 15_000
+    frame = frame_of(b'a1 SELECT "%b"\r\n' % name.encode())
+    assert parse_command(frame, utf8=True).said == {}

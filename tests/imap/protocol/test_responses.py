@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from imap.protocol import responses
 from imap.protocol.events import Frame
 from imap.protocol.flags import encode_flags, fold, is_keyword, is_settable
+from imap.protocol.message_limit import message_limit_code
 from imap.protocol.responses import Condition
 from imap.protocol.session import encode_id
 from imap.protocol.strings import astring, literal, nstring, quoted, string
@@ -160,3 +161,8 @@ def test_flags() -> None:
     assert not is_settable("\\Recent")
     assert not is_settable("\\Foo")
     assert fold("$FORWARDED") == fold("$Forwarded")
+
+
+def test_a_limit_of_messages_may_say_how_far_it_reached() -> None:
+    assert message_limit_code(1000, 23221) == b"MESSAGELIMIT 1000 23221"  # RFC 9738 §3.1
+    assert message_limit_code(1000) == b"MESSAGELIMIT 1000"

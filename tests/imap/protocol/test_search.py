@@ -68,6 +68,13 @@ KEYS: list[tuple[bytes, SearchKey]] = [
     (b"SENTBEFORE 1-Feb-1994", DateKey(DateField.SENT, Order.LESS, DAY)),
     (b"SENTON 1-Feb-1994", DateKey(DateField.SENT, Order.EQUAL, DAY)),
     (b"SENTSINCE 1-Feb-1994", DateKey(DateField.SENT, Order.NOT_LESS, DAY)),
+    (b"SAVEDBEFORE 1-Feb-1994", DateKey(DateField.SAVED, Order.LESS, DAY)),
+    (b"savedon 1-Feb-1994", DateKey(DateField.SAVED, Order.EQUAL, DAY)),
+    (b'SAVEDSINCE "1-Feb-1994"', DateKey(DateField.SAVED, Order.NOT_LESS, DAY)),
+    (b"SAVEDATESUPPORTED", AllKey()),
+    (b"UIDAFTER 25000", UidKey(SequenceSet(((25001, 4294967295),)))),
+    (b"UIDBEFORE 23221", UidKey(SequenceSet(((1, 23220),)))),
+    (b"UIDBEFORE 1", UidKey(SequenceSet(()))),
     (b"SINCE 01-Feb-1994", DateKey(DateField.INTERNAL, Order.NOT_LESS, DAY)),
     (b"SMALLER 0", SizeKey(Order.LESS, 0)),
     (b"SUBJECT {3}\r\na b", HeaderKey(b"SUBJECT", b"a b")),
@@ -183,7 +190,7 @@ def written(key: SearchKey) -> bytes:
             return scope.name.encode() + b" " + astring(value)
         case DateKey(field, order, day):
             word = {Order.LESS: b"BEFORE", Order.EQUAL: b"ON", Order.NOT_LESS: b"SINCE"}[order]
-            prefix = b"SENT" if field is DateField.SENT else b""
+            prefix = {DateField.SENT: b"SENT", DateField.SAVED: b"SAVED"}.get(field, b"")
             return prefix + word + f" {day.day}-{MONTHS[day.month - 1]}-{day.year:04}".encode()
         case SizeKey(order, size):
             return b"%b %d" % (b"LARGER" if order is Order.GREATER else b"SMALLER", size)
