@@ -39,8 +39,17 @@ class Thread:
 
 def message_ids(value: bytes) -> list[bytes]:
     """The valid message ids in a field's body, in order, without brackets and needless quotes."""
-    found = (name for name in _MESSAGE_ID.findall(value) if b"@" in name)
-    return [_QUOTED.sub(_unquoted, name) if b'"' in name else name for name in found]
+    return [_plain(name) for name in _MESSAGE_ID.findall(value) if b"@" in name]
+
+
+def first_message_id(value: bytes) -> bytes | None:
+    """The first of `message_ids`."""
+    found = (match[1] for match in _MESSAGE_ID.finditer(value))
+    return next((_plain(name) for name in found if b"@" in name), None)
+
+
+def _plain(name: bytes) -> bytes:
+    return _QUOTED.sub(_unquoted, name) if b'"' in name else name
 
 
 def _unquoted(quoted: re.Match[bytes]) -> bytes:
