@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterable
 from mailserver import sasl
 from mailserver.settings import Imap
 
-ENABLABLE: frozenset[str] = frozenset(("CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY"))
+ENABLABLE: frozenset[str] = frozenset(
+    ("CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY", "METADATA", "METADATA-SERVER")
+)
 """What ENABLE turns on (RFC 5161)."""
 
 _ALWAYS = (

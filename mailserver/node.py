@@ -19,7 +19,14 @@ from mailserver.settings import Settings
 from mailserver.sharing import Sharing
 from mailserver.storage.blobs import Blobs
 from mailserver.storage.database import Database
-from mailserver.storage.notifications import DIRECTORY, MAILBOX, RIGHTS, Listener, MailboxChanges
+from mailserver.storage.notifications import (
+    ANNOTATION,
+    DIRECTORY,
+    MAILBOX,
+    RIGHTS,
+    Listener,
+    MailboxChanges,
+)
 
 
 class Door(Protocol):
@@ -41,6 +48,7 @@ class Node:
     listener: Listener
     changes: MailboxChanges
     rights_changes: MailboxChanges  # of access control lists
+    annotation_changes: MailboxChanges
     objects: ObjectStore
     blobs: Blobs
     scratch: Scratch  # for messages while they are received or sent
@@ -99,6 +107,7 @@ class Node:
     ) -> "Node":
         listener = Listener(database.dsn)
         changes, rights_changes = MailboxChanges(), MailboxChanges()
+        annotation_changes = MailboxChanges()
         passwords = Passwords()
         accounts = Accounts(database, settings.addresses, hashing=passwords)
         issuer = open_issuer(settings.auth.oauth)
@@ -114,6 +123,7 @@ class Node:
         quotas = Quotas(database)
         listener.subscribe(MAILBOX, changes.heard)
         listener.subscribe(RIGHTS, rights_changes.heard)
+        listener.subscribe(ANNOTATION, annotation_changes.heard)
         listener.subscribe(DIRECTORY, accounts.invalidate)
         listener.subscribe(DIRECTORY, logins.invalidate)
         listener.subscribe(DIRECTORY, hiding.invalidate)
@@ -124,6 +134,7 @@ class Node:
             listener=listener,
             changes=changes,
             rights_changes=rights_changes,
+            annotation_changes=annotation_changes,
             objects=objects,
             blobs=Blobs(database, objects, kept=settings.objects.cache_bytes),
             scratch=scratch,

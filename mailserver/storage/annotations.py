@@ -12,12 +12,23 @@ from mailserver.storage.database import Connection
 _PRIVATE = "/private/"
 _MINE = "account_id = CASE WHEN starts_with(entry, '/private/') THEN $3::bigint ELSE 0 END"
 
+_DIGESTS = """
+SELECT a.mailbox_id, a.entry, md5(a.value)
+FROM mailbox m JOIN annotation a ON a.mailbox_id = m.id
+WHERE m.account_id = $1 AND a.organization_id = 0 AND a.account_id IN (0, $1)
+UNION ALL
+SELECT a.mailbox_id, a.entry, md5(a.value)
+FROM annotation a
+WHERE a.mailbox_id = 0 AND a.organization_id = $2 AND a.account_id IN (0, $1)
+"""
+
 
 @dataclass(slots=True)
 class Holder:
     """What is annotated: a mailbox, or the server as an organization sees it."""
 
     mailbox_id: int = 0
+    account_id: int = 0  # whose mailbox it is
     organization_id: int = 0  # of the server's annotations
 
 
@@ -65,6 +76,20 @@ async def of_mailboxes(
     found: dict[int, dict[str, bytes]] = {}
     for row in rows:
         found.setdefault(row["mailbox_id"], {})[row["entry"]] = row["value"]
+    return found
+
+
+async def digests(
+    c: Connection, account_id: int, organization_id: int
+) -> dict[int, dict[str, str]]:
+    """The MD5 of each value in hex, by mailbox of the account, 0 for the server, and by entry.
+
+    Of what the account may see: its own private entries and the shared ones.
+    """
+    rows = await c.fetch(_DIGESTS, account_id, organization_id)
+    found: dict[int, dict[str, str]] = {}
+    for mailbox_id, entry, digest in rows:
+        found.setdefault(mailbox_id, {})[entry] = digest
     return found
 
 

@@ -47,6 +47,7 @@ WORDS = [
     *(b"GETQUOTA", b"SETQUOTA", b"STORAGE", b"SETACL", b"DELETEACL", b"LISTRIGHTS", b"anyone"),
     *(b"GETMETADATA", b"SETMETADATA", b"DEPTH", b"/shared/comment", b"/private"),
     *(b"NOTIFY", b"SET STATUS (", b"PERSONAL (", b"MessageNew (", b"MessageExpunge", b"SUBTREE"),
+    *(b"MailboxMetadataChange", b"ServerMetadataChange", b"METADATA"),
     *(b"OR", b"NOT", b"ALL", b"CHARSET", b"SINCE", b"1-Feb-1994", b"HEADER", b"KEYWORD", b"LARGER"),
 ]
 NOISE = st.lists(st.sampled_from(WORDS), max_size=12).map(b"".join)
