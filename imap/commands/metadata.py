@@ -6,6 +6,7 @@ server are one's own (/private) or the organization's (/shared), which its admin
 
 from collections.abc import Iterable, Mapping
 
+from imap.commands.special_use import annotated_uses, refused_use, spelled
 from imap.place import look_up, missing, no_permission
 from imap.protocol.metadata import (
     TOO_MANY,
@@ -81,17 +82,24 @@ async def setmetadata(session: Session, command: SetMetadata) -> Answer:
     if isinstance(holder, Answer):
         return holder
     account_id = session.user().id
+    values = command.values
+    if holder.mailbox_id:
+        # RFC 6154 §4: a use is looked at before it is taken.
+        owned = holder.account_id == account_id
+        if refusal := refused_use(command.mailbox, annotated_uses(values), owned=owned):
+            return refusal
+        values = spelled(values)
     async with session.node.database.transaction() as c:
         existing = await annotations.sizes(c, holder, account_id)
-        if refusal := _refuse(existing, command.values, session.node.settings.imap):
+        if refusal := _refuse(existing, values, session.node.settings.imap):
             return refusal
-        for name, value in command.values.items():
+        for name, value in values.items():
             await annotations.put(c, holder, account_id, name, value)
         heard_by = _heard_by(holder, account_id, shared=shared)
         for payload in session.node.annotation_changes.payloads(heard_by):
             await arrivals.notify(c, ANNOTATION, payload)
     if session.annotations is not None:
-        session.annotations.learn(holder, command.values)
+        session.annotations.learn(holder, values)
     session.node.annotation_changes.changed(heard_by)
     return Answer.ok("SETMETADATA completed")
 

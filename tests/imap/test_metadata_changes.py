@@ -46,6 +46,16 @@ async def test_changes_by_others_are_told_to_who_enabled_it(
     assert await silent(elsewhere)
 
 
+async def test_the_use_of_a_mailbox_is_told_as_an_annotation(
+    alice: Client, elsewhere: Client
+) -> None:
+    await alice.do("ENABLE METADATA")
+    await alice.do("CREATE Post (USE (\\Sent))")
+    await elsewhere.do("SETMETADATA Archive (/private/specialuse NIL)")
+    assert await alice.line() == b"* METADATA Archive /private/specialuse"
+    assert await silent(alice)
+
+
 async def test_they_are_told_in_idle_beside_other_news(alice: Client, elsewhere: Client) -> None:
     await alice.do("ENABLE METADATA")
     await alice.do("SELECT INBOX")
