@@ -23,8 +23,12 @@ _MINE = "account_id = CASE WHEN starts_with(entry, '/private/') THEN $3::bigint 
 
 _DIGESTS = f"""
 SELECT a.mailbox_id, a.entry, md5(a.value)
-FROM mailbox m JOIN {_ALL.removesuffix("annotation")}a ON a.mailbox_id = m.id
+FROM mailbox m JOIN annotation a ON a.mailbox_id = m.id
 WHERE m.account_id = $1 AND a.organization_id = 0 AND a.account_id IN (0, $1)
+UNION ALL
+SELECT m.id, '{SPECIAL_USE}', md5(m.special_use)
+FROM mailbox m
+WHERE m.account_id = $1 AND m.special_use IS NOT NULL
 UNION ALL
 SELECT a.mailbox_id, a.entry, md5(a.value)
 FROM annotation a
