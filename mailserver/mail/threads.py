@@ -44,8 +44,10 @@ def message_ids(value: bytes) -> list[bytes]:
 
 def first_message_id(value: bytes) -> bytes | None:
     """The first of `message_ids`."""
-    found = (match[1] for match in _MESSAGE_ID.finditer(value))
-    return next((_plain(name) for name in found if b"@" in name), None)
+    found = _MESSAGE_ID.search(value)
+    while found is not None and b"@" not in found[1]:
+        found = _MESSAGE_ID.search(value, found.end())
+    return None if found is None else _plain(found[1])
 
 
 def _plain(name: bytes) -> bytes:
