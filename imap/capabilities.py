@@ -9,7 +9,10 @@ from mailserver import sasl
 from mailserver.settings import Imap
 
 ENABLABLE: frozenset[str] = frozenset(
-    ("IMAP4REV2", "CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY")
+    (
+        *("IMAP4REV2", "CONDSTORE", "QRESYNC", "UTF8=ACCEPT", "UIDONLY"),
+        *("METADATA", "METADATA-SERVER"),
+    )
 )
 """What ENABLE turns on (RFC 5161), in upper case."""
 
@@ -37,6 +40,7 @@ _ALWAYS = (
     "MULTIAPPEND",  # RFC 3502
     "CATENATE",  # RFC 4469
     "REPLACE",  # RFC 8508
+    "BINARY",  # RFC 3516
     "STATUS=SIZE",  # RFC 8438
     "OBJECTID",  # RFC 8474
     "PREVIEW",  # RFC 8970

@@ -91,7 +91,7 @@ class Conversation(Connection):
 
     async def leave(self) -> None:
         self._end_idle()
-        self.session.stop_notifying()
+        self.session.end()
         try:
             await self.session.unselect()
         except StorageUnavailable as error:
@@ -183,7 +183,7 @@ class Conversation(Connection):
     async def _unauthenticate(self) -> None:
         """RFC 8437 §4: nothing of the user is left in the session that begins, nor compression."""
         await self.end_compression()
-        self.session.stop_notifying()
+        self.session.end()
         failed = self.session.failed_logins
         self.session = self._stranger(secure=self.session.secure)
         self.session.failed_logins = failed
@@ -303,8 +303,9 @@ class Conversation(Connection):
 
     def quiet(self) -> None:
         """Nothing runs and the client reads: tell an idle one what is new (RFC 2177 §3)."""
-        if self.session.notifier is not None:
+        if self.session.listens:
             self._notify()
+        if self.session.notifier is not None or self.running:
             return
         if self._idling is None or not self.writable:
             return
@@ -341,7 +342,7 @@ class Conversation(Connection):
             selected.access.idle(self._wake)
 
     def _wake(self) -> None:
-        if not self.running and self.session.notifier is not None:
+        if not self.running and self.session.listens:
             self._notify()
 
     def _notify(self) -> None:

@@ -33,6 +33,11 @@ class Interest:
         """True if other mailboxes than the selected one are of interest."""
         return any(group.filter not in OF_SELECTED and group.events for group in self.groups)
 
+    @property
+    def of_server(self) -> bool:
+        """True if changes of the server's annotations are of interest, whatever the mailboxes."""
+        return any(NotifyEvent.SERVER_METADATA_CHANGE in group.events for group in self.groups)
+
     def events(self, name: str, subscribed: set[str]) -> frozenset[NotifyEvent]:
         """The events of a mailbox that is not selected, and those of names of any."""
         found: frozenset[NotifyEvent] = frozenset()

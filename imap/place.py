@@ -50,6 +50,11 @@ class Found:
             return Answer.no("No such mailbox", responses.TRYCREATE)
         return self.refused()
 
+    def gone(self) -> Answer:
+        """The same, when it was deleted meanwhile."""
+        self.mailbox = None
+        return self.refused_as_target()
+
 
 def missing() -> Answer:
     return Answer.no("No such mailbox", responses.NONEXISTENT)

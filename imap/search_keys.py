@@ -18,7 +18,7 @@ from imap.header_fields import chosen
 from imap.named import Span
 from imap.picked import RECENT, Picked
 from imap.protocol import flags
-from imap.protocol.objectid import message_of
+from imap.protocol.objectid import message_of, thread_of
 from imap.protocol.search import (
     AgeKey,
     AllKey,
@@ -104,7 +104,7 @@ def test_of(key: SearchKey, ground: Ground) -> Test:
         case EmailIdKey():
             return _emailid(message_of(key.objectid), ground.picked)
         case ThreadIdKey():
-            return Marked(bytes(len(ground.picked)))  # no message is told to be of any thread
+            return _threadid(thread_of(key.objectid), ground.picked)
         case SizeKey():
             return _size(key)
         case DateKey(DateField.SAVED):
@@ -179,6 +179,12 @@ _DAYS: dict[Order, Callable[[date, date], bool]] = {
 def _size(key: SizeKey) -> Asked:
     compare = _SIZES[key.order]
     return Asked(lambda facts: compare(facts.row.size, key.size), Stage.ROW)
+
+
+def _threadid(thread: int | None, picked: Picked) -> Test:
+    if thread is None:
+        return Marked(bytes(len(picked)))
+    return Asked(lambda facts: facts.row.thread_id == thread, Stage.ROW)
 
 
 def _internal(key: DateKey) -> Asked:

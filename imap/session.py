@@ -13,6 +13,7 @@ from enum import Enum, Flag, auto
 from typing import Protocol
 
 from imap.access import Access
+from imap.annotations import Annotations
 from imap.known_names import KnownNames
 from imap.message_cache import MessageCache
 from imap.notifier import Notifier
@@ -138,6 +139,7 @@ class Session:
     said: Mapping[str, str] = field(default_factory=dict)  # as `Request.said` of that command
     hidden: frozenset[str] = frozenset()  # capabilities it is not told of, in upper case
     notifier: Notifier | None = None  # what NOTIFY asked for (RFC 5465); None: it was never given
+    annotations: Annotations | None = None  # if it hears of their changes (RFC 5464 §4.4)
     flush: Callable[[], None] = lambda: None  # what was written goes out now
     wake: Callable[[], None] = lambda: None  # there may be something to tell unasked
 
@@ -173,6 +175,11 @@ class Session:
         return "UIDONLY" in self.enabled
 
     @property
+    def listens(self) -> bool:
+        """It may have to be told something while no command runs."""
+        return self.notifier is not None or self.annotations is not None
+
+    @property
     def node(self) -> Node:
         return self.services.node
 
@@ -191,6 +198,13 @@ class Session:
         notifier, self.notifier = self.notifier, None
         if notifier is not None:
             notifier.close()
+
+    def end(self) -> None:
+        """Hear of nothing any more."""
+        self.stop_notifying()
+        annotations, self.annotations = self.annotations, None
+        if annotations is not None:
+            annotations.close()
 
     async def unselect(self) -> None:
         """Leave the selected mailbox, if there is one; nothing is expunged."""

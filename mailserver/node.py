@@ -20,7 +20,14 @@ from mailserver.sharing import Sharing
 from mailserver.storage.blobs import Blobs
 from mailserver.storage.board import Board
 from mailserver.storage.database import Database
-from mailserver.storage.notifications import DIRECTORY, MAILBOX, RIGHTS, Listener, MailboxChanges
+from mailserver.storage.notifications import (
+    ANNOTATION,
+    DIRECTORY,
+    MAILBOX,
+    RIGHTS,
+    Listener,
+    MailboxChanges,
+)
 
 
 class Door(Protocol):
@@ -42,6 +49,7 @@ class Node:
     listener: Listener
     changes: MailboxChanges
     rights_changes: MailboxChanges  # of access control lists
+    annotation_changes: MailboxChanges
     objects: ObjectStore
     blobs: Blobs
     scratch: Scratch  # for messages while they are received or sent
@@ -109,6 +117,7 @@ class Node:
     ) -> "Node":
         listener = Listener(database.dsn)
         changes, rights_changes = MailboxChanges(board), MailboxChanges()
+        annotation_changes = MailboxChanges()
         passwords = Passwords()
         accounts = Accounts(database, settings.addresses, hashing=passwords)
         issuer = open_issuer(settings.auth.oauth)
@@ -124,6 +133,7 @@ class Node:
         quotas = Quotas(database)
         listener.subscribe(MAILBOX, changes.heard)
         listener.subscribe(RIGHTS, rights_changes.heard)
+        listener.subscribe(ANNOTATION, annotation_changes.heard)
         listener.subscribe(DIRECTORY, accounts.invalidate)
         listener.subscribe(DIRECTORY, logins.invalidate)
         listener.subscribe(DIRECTORY, hiding.invalidate)
@@ -134,6 +144,7 @@ class Node:
             listener=listener,
             changes=changes,
             rights_changes=rights_changes,
+            annotation_changes=annotation_changes,
             objects=objects,
             blobs=Blobs(database, objects, kept=settings.objects.cache_bytes),
             scratch=scratch,

@@ -9,6 +9,7 @@ import secrets
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from aiosmtpd.smtp import SMTP
 from mailserver import metrics
 from mailserver.accounts import Accounts
 from mailserver.ingest import Arrival, Ingest, Receipt
+from mailserver.ingest.encoding import Unencodable, encoded
 from mailserver.logs import logger
 from mailserver.mail.addresses import Address, parse_address
 from mailserver.mail.srs import is_rewritten
@@ -27,7 +29,7 @@ from smtp import policy, replies
 from smtp.arrival import Prefix, arrival
 from smtp.client import Client
 from smtp.data import Bare
-from smtp.grammar import Mail, Rcpt
+from smtp.grammar import Body, Mail, Rcpt
 from smtp.message import Header, read_header
 from smtp.parameters import Options
 from smtp.policy import Evidence, Rules, Stage
@@ -182,7 +184,7 @@ class Service(ABC):
         if isinstance(arrived, Reply):
             self._refused(transaction, arrived)
             return arrived
-        receipt = await self.ingest.accept(arrived)
+        receipt = await self._accept(arrived, binary=envelope.mail.body is Body.BINARY)
         self.accepted(transaction, receipt)
         log.info(
             "message accepted",
@@ -196,6 +198,16 @@ class Service(ABC):
             queue_ids=",".join(map(str, receipt.queue_ids)),
         )
         return replies.accepted(transaction.id)
+
+    async def _accept(self, arrived: Arrival, *, binary: bool) -> Receipt:
+        if not binary:
+            return await self.ingest.accept(arrived)
+        with self.ingest.buffer() as buffer, suppress(Unencodable):
+            # RFC 3030 §3 lets it be converted for whom it is delivered to. What cannot be stays as
+            # it is, for the envelope has been answered.
+            arrived.content = await encoded(arrived.content, buffer)
+            return await self.ingest.accept(arrived)
+        return await self.ingest.accept(arrived)
 
     async def _arrive(self, transaction: Transaction) -> Reply | Arrival:
         judged = await self.judge(transaction)

@@ -29,24 +29,27 @@ async def append(session: Session, command: Append, channel: Channel) -> Answer:
         incoming = Incoming(session, channel, buffer, target.place.owner)
         try:
             await incoming.read(command.messages)
+            if len(incoming.messages) == 1:
+                return await _store(session, target, incoming)
+            async with session.services.appending:
+                return await _store(session, target, incoming)
         except Refusal as refusal:
             return refusal.answer
-        if len(incoming.messages) == 1:
-            return await _store(session, target, incoming)
-        async with session.services.appending:
-            return await _store(session, target, incoming)
 
 
 async def _store(session: Session, target: Found, incoming: Incoming) -> Answer:
-    arrivals = [
-        Arrival(content, [placement(target, message)])
-        for message, content in zip(incoming.messages, incoming.contents(), strict=True)
-    ]
-    try:
-        receipts = await session.node.ingest.accept_all(arrivals)
-    except MailError as error:
-        code = responses.TRYCREATE if error.temporary else responses.CANNOT
-        return Answer.no(error.text, code)
+    """Raises Refusal."""
+    async with incoming.contents() as contents:
+        arrivals = [
+            Arrival(content, [placement(target, message)])
+            for message, content in zip(incoming.messages, contents, strict=True)
+        ]
+        try:
+            receipts = await session.node.ingest.accept_all(arrivals)
+        except MailError as error:
+            if error.temporary:
+                return target.gone()
+            return Answer.no(error.text, responses.CANNOT)
     placed = [receipt.placed[0] for receipt in receipts]
     # RFC 4315 §3: with MULTIAPPEND a set, in the order of the messages.
     code = responses.appenduid_code(placed[0].uid_validity, [one.uid for one in placed])

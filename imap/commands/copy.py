@@ -36,7 +36,7 @@ async def copy(session: Session, command: Copy) -> Answer:
         return full
     copied = await _placed(session, spans, target, move=False)
     if copied is None:
-        return _gone(target)
+        return target.gone()
     session.node.quotas.added(owner.id, octets, len(copied.sources))
     if not copied.sources:
         return _nothing("COPY", spans)
@@ -63,7 +63,7 @@ async def move(session: Session, command: Move) -> Answer:
             return full
     copied = await _placed(session, spans, target, move=True)
     if copied is None:
-        return _gone(target)
+        return target.gone()
     if elsewhere:
         session.node.quotas.added(owner.id, octets, len(copied.sources))
     if not copied.sources:
@@ -105,12 +105,6 @@ async def _placed(
         if selected.opened.state.deleted:
             raise
         return None
-
-
-def _gone(target: Found) -> Answer:
-    """The answer when the target was deleted meanwhile."""
-    target.mailbox = None
-    return target.refused_as_target()
 
 
 def _nothing(verb: str, spans: list[Span]) -> Answer:

@@ -23,7 +23,7 @@ from imap.named import Span, changed_since, chunks, named, paged, size
 from imap.picked import Picked, pick
 from imap.protocol import responses
 from imap.protocol.fetch import BinaryItem, BodyItem, Fetch, FetchAttribute, SectionItem
-from imap.protocol.objectid import EMAILID_PAIR, THREADID_PAIR
+from imap.protocol.objectid import EMAILID_PAIR
 from imap.protocol.savedate import encode_saved
 from imap.protocol.sequence import runs
 from imap.protocol.strings import char8, literal
@@ -47,6 +47,7 @@ _COLUMNS = {
     **dict.fromkeys(static.ATTRIBUTES, Column.STATIC),
     FetchAttribute.BODY: Column.BODY,
     FetchAttribute.BODYSTRUCTURE: Column.BODYSTRUCTURE,
+    FetchAttribute.THREADID: Column.THREAD,
 }
 
 Values = Mapping[Column, Sequence[bytes]]
@@ -54,7 +55,7 @@ _UID_AND_MODSEQ = (FetchAttribute.UID, FetchAttribute.MODSEQ)
 _OF_MAILBOX = frozenset(
     (
         *_UID_AND_MODSEQ,
-        *(FetchAttribute.EMAILID, FetchAttribute.THREADID, FetchAttribute.SAVEDATE),
+        *(FetchAttribute.EMAILID, FetchAttribute.SAVEDATE),
     )
 )
 
@@ -305,8 +306,6 @@ class _Fetching:
                 lines.add(b"MODSEQ (%d)", picked.modseqs)
             elif item is FetchAttribute.EMAILID:
                 lines.add(EMAILID_PAIR, picked.message_ids)
-            elif item is FetchAttribute.THREADID:
-                lines.add(THREADID_PAIR)
             elif item is FetchAttribute.PREVIEW:
                 # RFC 8970 §3.2: NIL where there is none (yet).
                 ready = self._previews.get

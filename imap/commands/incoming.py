@@ -5,7 +5,8 @@ Bytes go to one buffer, piece by piece, whether they come from the client or fro
 (CATENATE, RFC 4469).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from imap.protocol.url import badurl_code
 from imap.room import refused_for_room
 from imap.session import Answer, Channel, Session
 from mailserver.accounts import Account
+from mailserver.ingest.encoding import Unencodable, encoded
 from mailserver.objects import Content, MessageBuffer
 
 MOST_MESSAGES = 1000
@@ -52,9 +54,25 @@ class Incoming:
     most: int = MOST_MESSAGES
     messages: list[AppendMessage] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)  # offsets in the buffer
+    nul: bool = False  # there is one in a message
 
-    def contents(self) -> Iterator[Content]:
-        """The bytes of each message."""
+    @asynccontextmanager
+    async def contents(self) -> AsyncIterator[list[Content]]:
+        """The bytes of each message, while the context lasts. Raises Refusal."""
+        received = list(self._received())
+        if not self.nul:
+            yield received
+            return
+        with ExitStack() as buffers:
+            contents = []
+            for content in received:
+                buffer = buffers.enter_context(self.session.node.ingest.buffer())
+                contents.append(await _without_nul(content, buffer))
+            # Encoded they are larger.
+            await self._check_room(sum(map(len, contents)))
+            yield contents
+
+    def _received(self) -> Iterator[Content]:
         whole = self.buffer.content()
         if len(self.ends) == 1:
             yield whole
@@ -123,7 +141,7 @@ class Incoming:
             raise Refusal(_empty())
         await self._check_size(text.size)
         # RFC 3501 §9: CHAR8 = %x01-ff; RFC 3516 §4.4: but for a literal8.
-        return await self._receive(text.content, self.buffer.write, may_hold_nul=text.binary)
+        return await self._receive(text.content, self._write, may_hold_nul=text.binary)
 
     async def _read_url(self, url: Url) -> Frame | LiteralRequested | None:
         if size_of(url.content) > _LONGEST_URL:
@@ -134,11 +152,15 @@ class Incoming:
             size, pieces = await referred(self.session, bytes(name))
             await self._check_size(size)
             async for piece in pieces:
-                self.buffer.write(piece)
+                self._write(piece)
         except BadUrl as error:
             # RFC 4469 §4.1: the URL at fault is named.
             raise Refusal(Answer.no(f"Bad URL: {error}", badurl_code(bytes(name)))) from None
         return event
+
+    def _write(self, piece: bytes) -> None:
+        self.nul = self.nul or b"\0" in piece
+        self.buffer.write(piece)
 
     async def _receive(
         self, content: bytes | Streamed, write: Callable[[bytes], None], *, may_hold_nul: bool
@@ -162,12 +184,15 @@ class Incoming:
             # RFC 4469 §4.2: each part is small enough, the message is not.
             raise Refusal(Answer.no("The message is too large", responses.TOOBIG))
         total = self.buffer.size + size
-        room, count = max(0, total - self.credit), len(self.messages) - self.replaced
-        if full := await refused_for_room(self.session, self.owner, room, count):
-            raise Refusal(full)
+        await self._check_room(total)
         if total > most:
             # Each would do alone (RFC 7889); together they are one commit, which is bounded.
             raise Refusal(Answer.no("Too much for one APPEND", responses.LIMIT))
+
+    async def _check_room(self, total: int) -> None:
+        room, count = max(0, total - self.credit), len(self.messages) - self.replaced
+        if full := await refused_for_room(self.session, self.owner, room, count):
+            raise Refusal(full)
 
 
 class _Sink:
@@ -180,6 +205,15 @@ class _Sink:
     def write(self, piece: bytes) -> None:
         self.nul = self.nul or b"\0" in piece
         self._write(piece)
+
+
+async def _without_nul(content: Content, buffer: MessageBuffer) -> Content:
+    try:
+        return await encoded(content, buffer)
+    except Unencodable as error:
+        # RFC 3516 §4.4: binary content that cannot be kept as such is refused.
+        text = f"NUL {error} cannot be stored"
+        raise Refusal(Answer.no(text, responses.UNKNOWN_CTE)) from None
 
 
 def internal_date(message: AppendMessage) -> datetime | None:

@@ -7,6 +7,7 @@ a mailbox open, here or elsewhere, hear of its end by `MailboxChanges`.
 from collections.abc import Iterable, Sequence
 
 from imap.columns import MAX_UID
+from imap.commands.special_use import refused_use
 from imap.place import Place, find, missing, no_permission, rights_in, whose
 from imap.protocol import responses
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
@@ -16,12 +17,10 @@ from imap.protocol.objectid import mailboxid_code
 from imap.session import Answer, Session
 from mailserver.logs import logger
 from mailserver.storage import arrivals, mailboxes, rights
+from mailserver.storage.annotations import SPECIAL_USE, Holder
 from mailserver.storage.database import Connection
 from mailserver.storage.mailboxes import Mailbox
 from mailserver.storage.notifications import MAILBOX, names_of
-
-# RFC 6154 §2: \All and \Flagged are views of other mailboxes, which we have none of.
-_SPECIAL_USES = ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
 
 log = logger("imap")
 
@@ -38,8 +37,8 @@ async def create(session: Session, command: Create) -> Answer:
         return no_permission()
     if fault := fault_in_new_name(name):
         return Answer.no(fault, responses.CANNOT)
-    if len(uses) > 1 or not set(uses) <= set(_SPECIAL_USES) or (uses and not place.owned):
-        return Answer.no("No mailbox can have this use", responses.USEATTR)
+    if refusal := refused_use(place.name, uses, owned=place.owned):
+        return refusal
     async with session.node.database.transaction() as c:
         await mailboxes.lock_names(c, place.owner.id)
         parent, permitted = await _parent(c, session, place)
@@ -51,6 +50,9 @@ async def create(session: Session, command: Create) -> Answer:
         made = await _found(c, place.owner.id, place.name)
         await _notify(c, session, [names_of(place.owner.id)])
     session.node.changes.changed([names_of(place.owner.id)])
+    if uses and session.annotations is not None:
+        holder = Holder(made.id, place.owner.id)
+        session.annotations.learn(holder, {SPECIAL_USE: uses[0].encode()})
     return Answer.ok("CREATE completed", mailboxid_code(made.id))
 
 

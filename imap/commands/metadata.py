@@ -6,6 +6,7 @@ server are one's own (/private) or the organization's (/shared), which its admin
 
 from collections.abc import Iterable, Mapping
 
+from imap.commands.special_use import annotated_uses, refused_use, spelled
 from imap.place import look_up, missing, no_permission
 from imap.protocol.metadata import (
     TOO_MANY,
@@ -17,10 +18,11 @@ from imap.protocol.metadata import (
 )
 from imap.session import Answer, Session
 from mailserver.settings import Imap
-from mailserver.storage import annotations
+from mailserver.storage import annotations, arrivals
 from mailserver.storage.annotations import Holder
 from mailserver.storage.database import Connection
 from mailserver.storage.directory import organizations
+from mailserver.storage.notifications import ANNOTATION, annotations_of
 
 _SHARED = "/shared/"
 _ADMIN = "/shared/admin"
@@ -80,13 +82,33 @@ async def setmetadata(session: Session, command: SetMetadata) -> Answer:
     if isinstance(holder, Answer):
         return holder
     account_id = session.user().id
+    values = command.values
+    if holder.mailbox_id:
+        # RFC 6154 §4: a use is looked at before it is taken.
+        owned = holder.account_id == account_id
+        if refusal := refused_use(command.mailbox, annotated_uses(values), owned=owned):
+            return refusal
+        values = spelled(values)
     async with session.node.database.transaction() as c:
         existing = await annotations.sizes(c, holder, account_id)
-        if refusal := _refuse(existing, command.values, session.node.settings.imap):
+        if refusal := _refuse(existing, values, session.node.settings.imap):
             return refusal
-        for name, value in command.values.items():
+        for name, value in values.items():
             await annotations.put(c, holder, account_id, name, value)
+        heard_by = _heard_by(holder, account_id, shared=shared)
+        for payload in session.node.annotation_changes.payloads(heard_by):
+            await arrivals.notify(c, ANNOTATION, payload)
+    if session.annotations is not None:
+        session.annotations.learn(holder, values)
+    session.node.annotation_changes.changed(heard_by)
     return Answer.ok("SETMETADATA completed")
+
+
+def _heard_by(holder: Holder, account_id: int, *, shared: bool) -> list[int]:
+    """Whom a change is told to: the owner of the mailbox, or who sees the server's annotation."""
+    if holder.mailbox_id:
+        return annotations_of(holder.account_id)
+    return annotations_of(account_id, holder.organization_id if shared else 0)
 
 
 def _refuse(
@@ -113,7 +135,7 @@ async def _holder(
             return missing()
         if found.mailbox is None or not found.grants(needed):
             return found.refused()
-        return Holder(found.mailbox.id)
+        return Holder(found.mailbox.id, found.place.owner.id)
     if shared:
         current = await session.node.accounts.find(user.address)
         if current is None or not current.administrator:

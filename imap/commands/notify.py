@@ -6,7 +6,7 @@ What changed is told by one query for all mailboxes that changed, however many a
 from bisect import bisect_right
 from dataclasses import replace
 
-from imap.commands import listing
+from imap.commands import listing, metadata_changes
 from imap.commands.fetch import Items, respond
 from imap.commands.status import status_line
 from imap.interest import Interest, Names, names_changed, status_items
@@ -55,6 +55,8 @@ async def notify(session: Session, command: Notify) -> Answer:
                 notifier.close()
                 return Answer.no("Too many mailboxes to watch", NOTIFICATIONOVERFLOW)
             notifier.know(rows, subscribed)
+        for group in command.groups:
+            await metadata_changes.watch(session, group.events)
         if session.selected is not None and command.groups:
             # RFC 5465 §3.1: what has accumulated is told, as by NOOP, whatever is told later.
             await session.selected.opened.refresh()
@@ -72,6 +74,7 @@ async def notify(session: Session, command: Notify) -> Answer:
 
 async def push(session: Session, *, idling: bool) -> None:
     """Tell what is new, while no command runs or the client is `idling`."""
+    await metadata_changes.tell(session)
     notifier = session.notifier
     if notifier is None:
         return
@@ -86,6 +89,8 @@ async def push(session: Session, *, idling: bool) -> None:
 def has_news(session: Session, *, idling: bool) -> bool:
     """True if `push` has something to tell."""
     notifier, selected = session.notifier, session.selected
+    if session.annotations is not None and session.annotations.news.ripe:
+        return True
     if notifier is None:
         return False
     if selected is not None and selected.opened.state.deleted:

@@ -15,6 +15,7 @@ from imap.protocol.responses import Condition
 from imap.session import Answer, Channel, Session
 from mailserver.errors import StorageRefused
 from mailserver.ingest import Arrival, MailboxesGone, Placed
+from mailserver.objects import Content
 from mailserver.storage import messages
 
 
@@ -42,9 +43,10 @@ async def replace(session: Session, command: Replace, channel: Channel) -> Answe
             incoming.credit, incoming.replaced = await _size_of(session, uid), 1
         try:
             await incoming.read((command.message,))
+            async with incoming.contents() as contents:
+                return await _store(session, uid, target, incoming, contents[0])
         except Refusal as refusal:
             return refusal.answer
-        return await _store(session, uid, target, incoming)
 
 
 async def _size_of(session: Session, uid: int) -> int:
@@ -56,10 +58,12 @@ async def _size_of(session: Session, uid: int) -> int:
         return await messages.total_size(c, [entry.message_id])
 
 
-async def _store(session: Session, uid: int, target: Found, incoming: Incoming) -> Answer:
+async def _store(
+    session: Session, uid: int, target: Found, incoming: Incoming, content: Content
+) -> Answer:
     assert target.mailbox is not None
     ingest, selected = session.node.ingest, session.mailbox()
-    (message,), (content,) = incoming.messages, incoming.contents()
+    (message,) = incoming.messages
     prepared = await ingest.ready(Arrival(content, [placement(target, message)]))
     try:
         placed, modseq = await selected.opened.replace(
@@ -68,7 +72,7 @@ async def _store(session: Session, uid: int, target: Found, incoming: Incoming) 
     except MessageGone:
         return Answer.no("The message was expunged", responses.EXPUNGEISSUED)
     except MailboxesGone:
-        return missing()
+        return target.gone()
     except StorageRefused:
         return Answer.no("Message cannot be stored", responses.CANNOT)
     ingest.stored(prepared, placed)

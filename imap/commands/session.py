@@ -1,7 +1,7 @@
 """The commands about the session itself: RFC 3501 §6.1, STARTTLS, ENABLE, ID, NAMESPACE."""
 
 from imap.capabilities import ENABLABLE, capabilities, spelled
-from imap.commands import resync
+from imap.commands import metadata_changes, resync
 from imap.protocol import responses
 from imap.protocol.compression import Compress
 from imap.protocol.namespace import encode_namespace
@@ -77,6 +77,7 @@ async def enable(session: Session, command: Enable) -> Answer:
     """RFC 5161 §3.1: unknown names are ignored, told is what this command turned on."""
     wanted = [name for name in command.capabilities if name in ENABLABLE - session.hidden]
     new = [name for name in dict.fromkeys(wanted) if name not in session.enabled]
+    await metadata_changes.watch(session, new)
     await session.write(responses.enabled(map(spelled, new)))
     await resync.enable(session, new)
     # RFC 6855 §3, RFC 9051 §5.1: mailbox names are UTF-8 from the answer on.

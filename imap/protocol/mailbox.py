@@ -10,7 +10,7 @@ SPECIAL_USES = (
     *("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Important", "\\Junk", "\\Sent"),
     "\\Trash",
 )
-_SPELLING = {use.upper(): use for use in SPECIAL_USES}
+SPELLING = {use.upper(): use for use in SPECIAL_USES}
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ def parse_create(cursor: Cursor) -> Create:
 def _parse_use(cursor: Cursor) -> str:
     cursor.expect(b"\\")
     use = "\\" + cursor.atom().decode("ascii")
-    return _SPELLING.get(use.upper(), use)
+    return SPELLING.get(use.upper(), use)
 
 
 # delete = "DELETE" SP mailbox

@@ -143,6 +143,13 @@ def encode_metadata(
     return b"* METADATA %b (%b)\r\n" % (mailbox_token(mailbox, utf8=utf8), pairs)
 
 
+# entry-list = entry *(SP entry)
+def encode_entries(mailbox: str, entries: Iterable[str], *, utf8: bool = False) -> bytes:
+    """`* METADATA INBOX /shared/comment`: these changed (RFC 5464 §4.4.2)."""
+    names = b" ".join(astring(name.encode("ascii")) for name in entries)
+    return b"* METADATA %b %b\r\n" % (mailbox_token(mailbox, utf8=utf8), names)
+
+
 def _value(value: bytes | None) -> bytes:
     if value is not None and b"\0" in value:
         # RFC 5464 §5: a literal8 holds what a string cannot.

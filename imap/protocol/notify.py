@@ -36,6 +36,8 @@ class NotifyEvent(enum.Enum):
     FLAG_CHANGE = b"FlagChange"
     MAILBOX_NAME = b"MailboxName"
     SUBSCRIPTION_CHANGE = b"SubscriptionChange"
+    MAILBOX_METADATA_CHANGE = b"MailboxMetadataChange"
+    SERVER_METADATA_CHANGE = b"ServerMetadataChange"
 
 
 OF_MESSAGES = frozenset(

@@ -7,6 +7,7 @@ from imap.protocol.tokens import Cursor
 # RFC 8474 §7: objectid = 1*255(ALPHA / DIGIT / "_" / "-")
 _OBJECTID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 _EMAILID = re.compile(rb"M([1-9][0-9]{0,18})")
+_THREADID = re.compile(rb"T([1-9][0-9]{0,18})")
 
 
 def parse_objectid(cursor: Cursor) -> bytes:
@@ -30,11 +31,15 @@ def mailboxid_code(mailbox: int) -> bytes:
 
 EMAILID_PAIR = b"EMAILID (M%d)"
 """An item of FETCH, to be formatted with the number of the message."""
-THREADID_PAIR = b"THREADID NIL"
-"""RFC 8474 §5.2: NIL where the server does not tell threads."""
 
 
 def message_of(emailid: bytes) -> int | None:
     """The number of the message that has an EMAILID; None: none can have it."""
     found = _EMAILID.fullmatch(emailid)
+    return int(found[1]) if found else None
+
+
+def thread_of(threadid: bytes) -> int | None:
+    """The number of the conversation that has a THREADID; None: none can have it."""
+    found = _THREADID.fullmatch(threadid)
     return int(found[1]) if found else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mailserver.ingest.arrival import Arrival, Outbound, Placement
 from mailserver.mail.addresses import normalise_domain, parse_address
+from mailserver.mail.conversation import thread_id
 from mailserver.mail.dates import format_internaldate
 from mailserver.mail.digest import Digest, digest
 from mailserver.mail.terms import NOTHING_ASKED
@@ -96,7 +97,10 @@ def _message(message_id: int, blob_id: int, placement: Placement, found: Digest)
     return (
         *(message_id, blob_id, placement.prefix, size, placement.internal_date, static),
         *(found.body, found.bodystructure, found.fields, found.parts, found.sent),
-        found.preview,
+        *(
+            found.preview,
+            thread_id(found.conversation, placement.account_id, placement.prefix, message_id),
+        ),
     )
 
 

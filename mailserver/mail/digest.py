@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailserver.mail.bodystructure import render
+from mailserver.mail.conversation import Conversation, conversation
 from mailserver.mail.dates import parse_date
 from mailserver.mail.envelope import envelope
 from mailserver.mail.media import FieldValues
@@ -34,6 +35,7 @@ class Digest:
     parts: bytes  # PartTable.decode reads it
     sent: datetime | None  # the Date field, in the zone it was written
     preview: bytes  # a string, never NIL
+    conversation: Conversation
 
 
 def digest(message: bytes | mmap.mmap) -> Digest:
@@ -52,6 +54,7 @@ def digest(message: bytes | mmap.mmap) -> Digest:
         PartTable(rows).encode(),
         None if date is None else parse_date(date),
         string(preview(message, rows).encode()),
+        conversation(root.fields),
     )
 
 

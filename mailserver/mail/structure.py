@@ -46,7 +46,7 @@ _CONTENT_FIELDS = frozenset(
     b"content-disposition content-language content-location".split()
 )
 _MESSAGE_FIELDS = _CONTENT_FIELDS | frozenset(
-    b"from sender reply-to to cc bcc subject date message-id in-reply-to".split()
+    b"from sender reply-to to cc bcc subject date message-id in-reply-to references".split()
 )
 
 _BLANK = re.compile(rb"\n\r?\n").search

@@ -39,8 +39,19 @@ class Thread:
 
 def message_ids(value: bytes) -> list[bytes]:
     """The valid message ids in a field's body, in order, without brackets and needless quotes."""
-    found = (name for name in _MESSAGE_ID.findall(value) if b"@" in name)
-    return [_QUOTED.sub(_unquoted, name) if b'"' in name else name for name in found]
+    return [_plain(name) for name in _MESSAGE_ID.findall(value) if b"@" in name]
+
+
+def first_message_id(value: bytes) -> bytes | None:
+    """The first of `message_ids`."""
+    found = _MESSAGE_ID.search(value)
+    while found is not None and b"@" not in found[1]:
+        found = _MESSAGE_ID.search(value, found.end())
+    return None if found is None else _plain(found[1])
+
+
+def _plain(name: bytes) -> bytes:
+    return _QUOTED.sub(_unquoted, name) if b'"' in name else name
 
 
 def _unquoted(quoted: re.Match[bytes]) -> bytes:

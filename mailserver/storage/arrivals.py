@@ -52,17 +52,17 @@ _PLACE = f"""{_LOCKED}, complete AS MATERIALIZED (
 ), new_message AS (
     INSERT INTO message (
         id, blob_id, prefix, size, internal_date, static, body, bodystructure, fields, parts,
-        sent_at, preview
+        sent_at, preview, thread_id
     )
     SELECT m.* FROM unnest(
             $14::bigint[], $15::bigint[], $16::bytea[], $17::bigint[], $18::timestamptz[],
             $19::bytea[], $20::bytea[], $21::bytea[], $22::bytea[], $23::bytea[],
-            $24::timestamptz[], $25::bytea[]
+            $24::timestamptz[], $25::bytea[], $26::bigint[]
         ) AS m, complete WHERE yes
 ), new_placement AS (
     INSERT INTO mailbox_message (mailbox_id, uid, message_id, flags, modseq)
     SELECT a.id, a.uid + p.place, p.message_id, p.flags, a.modseq
-    FROM unnest($26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[])
+    FROM unnest($27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[])
         AS p (mailbox_id, place, message_id, flags)
     JOIN advanced a ON a.id = p.mailbox_id
 ), new_event AS (
@@ -72,7 +72,7 @@ _PLACE = f"""{_LOCKED}, complete AS MATERIALIZED (
 -- No payload is a payload, too: "" tells everybody that any mailbox may have changed.
 SELECT id, uid_validity, uid,
     CASE WHEN told.payload IS NOT NULL THEN pg_notify('mailbox', told.payload) END
-FROM advanced FULL JOIN unnest($30::text[]) AS told (payload) ON false
+FROM advanced FULL JOIN unnest($31::text[]) AS told (payload) ON false
 WHERE (SELECT yes FROM complete)
 """
 
@@ -173,7 +173,7 @@ async def place(
         *_columns([(key, *mailboxes[key]) for key in ids], 4),
         *_columns(rows.blobs, 6),
         *_columns(rows.spool, 3),
-        *_columns(rows.messages, 12),
+        *_columns(rows.messages, 13),
         *_columns(rows.placements, 4),
         rows.payloads,
     )

@@ -22,6 +22,12 @@ class MessageRow:
     fields: bytes | None
     parts: bytes
     sent_at: datetime | None
+    thread_id: int | None = None
+
+    @property
+    def thread(self) -> bytes:
+        """What FETCH tells as THREADID."""
+        return b"NIL" if self.thread_id is None else b"(T%d)" % self.thread_id
 
     @property
     def weight(self) -> int:
@@ -41,10 +47,14 @@ class Column(Enum):
     STATIC = "static"
     BODY = "body"
     BODYSTRUCTURE = "bodystructure"
+    THREAD = "thread"  # as `MessageRow.thread`
     HEADER = "header"  # the prefix and the kept fields; not there when those are too large
 
 
-_EXPRESSIONS = {Column.HEADER: "prefix || fields"}
+_EXPRESSIONS = {
+    Column.HEADER: "prefix || fields",
+    Column.THREAD: "convert_to(coalesce('(T' || thread_id || ')', 'NIL'), 'UTF8')",
+}
 
 
 async def column(c: Connection, which: Column, message_ids: list[int]) -> list[tuple[int, bytes]]:
@@ -60,7 +70,7 @@ async def read(c: Connection, message_ids: list[int]) -> dict[int, MessageRow]:
     """Messages by id; those that do not exist (any more) are missing."""
     rows = await c.fetch(
         "SELECT id, blob_id, prefix, size, internal_date, static, body, bodystructure, fields,"
-        " parts, sent_at FROM message WHERE id = ANY($1::bigint[])",
+        " parts, sent_at, thread_id FROM message WHERE id = ANY($1::bigint[])",
         message_ids,
     )
     return {row["id"]: MessageRow(**dict(row)) for row in rows}

@@ -15,10 +15,11 @@ from mailserver.storage.board import Board
 
 MAILBOX = "mailbox"  # payload "origin:id,id,…"
 RIGHTS = "rights"  # the same, of mailboxes whose access control lists changed
+ANNOTATION = "annotation"  # the same, of `annotations_of`
 DIRECTORY = "directory"  # payload: a domain's name
 QUEUE = "queue"  # payload "": something is due
 
-_CHANNELS = (MAILBOX, RIGHTS, DIRECTORY, QUEUE)
+_CHANNELS = (MAILBOX, RIGHTS, ANNOTATION, DIRECTORY, QUEUE)
 _PAYLOAD = 7_900  # bytes; Postgres takes less than 8,000
 
 _KEEPALIVE = 20.0  # seconds between proofs that the connection lives
@@ -83,6 +84,14 @@ class Listener:
 def names_of(account_id: int) -> int:
     """What stands among the ids of mailboxes when names or subscriptions of an account changed."""
     return -account_id
+
+
+def annotations_of(account_id: int, organization_id: int = 0) -> list[int]:
+    """What stands for the annotations of an account's mailboxes and of its organization's server.
+
+    0: nothing of that kind.
+    """
+    return [one for one in (account_id, -organization_id) if one]
 
 
 class MailboxChanges:

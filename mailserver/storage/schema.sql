@@ -320,7 +320,8 @@ CREATE TABLE public.message (
     fields bytea,
     parts bytea NOT NULL,
     sent_at timestamp with time zone,
-    preview bytea
+    preview bytea,
+    thread_id bigint
 );
 
 CREATE TABLE public.message_released (

@@ -147,3 +147,20 @@ async def test_with_literal_minus_only_small_literals_come_unasked(
         client.send(b"x" * 4097 + b" {4097+}\r\n" + b"x" * 4097 + b"\r\n")
         assert (await client.reply(b"a")).tagged.startswith(b"BAD ")
         assert await client.do("STATUS INBOX (MESSAGES)") == [b"* STATUS INBOX (MESSAGES 1)"]
+
+
+@pytest.mark.parametrize("verb", ["APPEND", "REPLACE 1"])
+async def test_a_mailbox_of_another_owner_that_goes_away_is_not_his_to_make(
+    doors: Doors, alice: Client, node: Node, verb: str
+) -> None:
+    await alice.do("CREATE a")
+    await node.sharing.grant("alice@example.test", "a", "bob@example.test", "lrswi")
+    bob = await doors.login("bob@example.test")
+    await bob.append("INBOX", b"x")
+    await bob.do("SELECT INBOX")
+    bob.send(b"a1 %b user/alice@example.test/a {10}\r\n" % verb.encode())
+    assert (await bob.line()).startswith(b"+ ")
+    await alice.do("DELETE a")
+    bob.send(b"Subject: x\r\n")
+    # RFC 4314 §4: TRYCREATE only to who may make it
+    assert (await bob.reply(b"a1")).tagged.startswith(b"NO [NONEXISTENT]")

@@ -11,6 +11,8 @@ from imap.protocol.events import Frame
 from imap.protocol.fetch import BinaryItem, Fetch
 from mailserver.node import Node
 from tests.support.imap_client import Client
+from tests.support.imap_doors import Doors
+from tests.support.node import add_account
 
 OCTETS = bytes(range(256)) * 4
 LARGE = random.Random(1).randbytes(3_000_000)
@@ -151,26 +153,61 @@ async def test_a_part_that_nobody_can_decode(alice: Client) -> None:
     assert reply.tagged.startswith(b"NO [UNKNOWN-CTE] ")
 
 
-async def test_binary_content_is_kept_byte_for_byte(alice: Client, node: Node) -> None:
-    content = mixed(part(b"binary", OCTETS))
+async def test_binary_parts_are_stored_encoded_and_told_as_they_are_stored(
+    alice: Client, node: Node
+) -> None:
+    content = mixed(part(b"binary", OCTETS), part(b"binary", b"no NUL \xff"))
     reply = await alice.ask(b"APPEND INBOX ~{%d+}\r\n%b" % (len(content), content))
     assert reply.tagged == b"OK [APPENDUID 1 1] APPEND completed"
-    assert await node.database.fetchval("SELECT bytes FROM spool") == content
     await alice.do("SELECT INBOX")
-    (line,) = await alice.do("FETCH 1 (BINARY.PEEK[] RFC822.SIZE)")
-    assert b"BINARY[] ~{%d}\r\n%b" % (len(content), content) in line
-    assert b"RFC822.SIZE %d" % len(content) in line
-    assert await alice.do("FETCH 1 BINARY.PEEK[1]") == [
-        b"* 1 FETCH (BINARY[1] ~{%d}\r\n%b)" % (len(OCTETS), OCTETS)
+    # RFC 3516 §6: BODYSTRUCTURE, BODY[] and RFC822.SIZE are of one message, and no NUL is in it.
+    (line,) = await alice.do("FETCH 1 (BODY.PEEK[] RFC822.SIZE BODYSTRUCTURE)")
+    stored = line.partition(b"}\r\n")[2][: int(line.partition(b"{")[2].partition(b"}")[0])]
+    assert stored == await node.database.fetchval("SELECT bytes FROM spool")
+    assert b"\0" not in stored
+    assert b"RFC822.SIZE %d" % len(stored) in line
+    assert b'"application" "octet-stream" NIL NIL NIL "base64"' in line
+    assert part(b"binary", b"no NUL \xff") in stored
+    assert await alice.do("FETCH 1 (BINARY.PEEK[1] BINARY.SIZE[1])") == [
+        b"* 1 FETCH (BINARY[1] ~{%d}\r\n%b BINARY.SIZE[1] %d)" % (len(OCTETS), OCTETS, len(OCTETS))
     ]
-    # RFC 3501 §9: no literal holds NUL, and RFC822.SIZE is what BODY[] has.
+
+
+async def test_a_large_binary_part_is_stored_encoded(alice: Client, node: Node) -> None:
+    content = mixed(part(b"binary", LARGE))
+    assert (await alice.ask(b"APPEND INBOX ~{%d+}\r\n%b" % (len(content), content))).ok
+    await alice.do("SELECT INBOX")
+    (line,) = await alice.do("FETCH 1 BINARY.PEEK[1]")
+    assert LARGE in line
     (line,) = await alice.do("FETCH 1 BODY.PEEK[]")
-    assert content.replace(b"\0", b"\x80") in line
+    assert b"\0" not in line
+    assert not list((node.settings.data / "scratch").iterdir())
+
+
+async def test_nul_that_cannot_be_encoded_is_refused(alice: Client) -> None:
+    signed = (
+        b"Content-Type: multipart/signed; protocol=x/y; boundary=s\r\n\r\n"
+        b"--s\r\n" + part(b"binary", b"a\0b") + b"\r\n--s\r\n\r\nsignature\r\n--s--\r\n"
+    )
+    for content in (signed, mixed(signed), b"Subject: a\0b\r\n\r\n", encoded(b"x") + b"\0"):
+        reply = await alice.ask(b"APPEND INBOX {1+}\r\nx ~{%d+}\r\n%b" % (len(content), content))
+        assert reply.tagged.startswith(b"NO [UNKNOWN-CTE] "), content
+    assert await alice.do("STATUS INBOX (MESSAGES)") == [b"* STATUS INBOX (MESSAGES 0)"]
+
+
+async def test_room_is_that_of_the_encoded_message(doors: Doors, node: Node) -> None:
+    async with node.database.transaction() as c:
+        await add_account(c, "small@example.test", quota_bytes=1000)
+    client = await doors.connect()
+    await client.do('LOGIN small@example.test "correct horse alice"')
+    content = part(b"binary", bytes(800))
+    reply = await client.ask(b"APPEND INBOX ~{%d+}\r\n%b" % (len(content), content))
+    assert reply.tagged.startswith(b"NO [OVERQUOTA] ")
 
 
 async def test_nul_needs_a_literal8(alice: Client) -> None:
-    assert (await alice.ask(b"APPEND INBOX {3+}\r\na\0b")).tagged.startswith(b"BAD ")
-    reply = await alice.ask(b"APPEND INBOX ~{3+}\r\na\0b (\\Seen) {3+}\r\nabc ~{1+}\r\nx")
+    assert (await alice.ask(b"APPEND INBOX {5+}\r\n\r\na\0b")).tagged.startswith(b"BAD ")
+    reply = await alice.ask(b"APPEND INBOX ~{5+}\r\n\r\na\0b (\\Seen) {3+}\r\nabc ~{1+}\r\nx")
     assert reply.tagged == b"OK [APPENDUID 1 1:3] APPEND completed"
-    reply = await alice.ask(b"APPEND INBOX ~{3+}\r\na\0b {3+}\r\na\0c")
+    reply = await alice.ask(b"APPEND INBOX ~{5+}\r\n\r\na\0b {5+}\r\n\r\na\0c")
     assert reply.tagged.startswith(b"BAD ")

@@ -190,3 +190,56 @@ async def test_list_tells_annotations_of_what_may_be_read(shared: Services, clie
         b'* LIST (\\HasNoChildren) "/" ' + WORK,
         b'* METADATA %b (/shared/color "#b71c1c" /private/comment NIL)' % WORK,
     ]
+
+
+async def test_the_use_of_a_mailbox_is_an_annotation_of_its_owner(
+    client: Client, shared: Services
+) -> None:
+    await client.ok(b"CREATE Work")
+    assert await told(client, b"(DEPTH 1) Sent /private") == [
+        b'* METADATA Sent (/private/specialuse "\\\\Sent")'
+    ]
+    assert await told(client, b"Work /private/specialuse") == [
+        b"* METADATA Work (/private/specialuse NIL)"
+    ]
+    await client.ok(b'SETMETADATA Work (/private/specialuse "\\\\archive" /private/a "x")')
+    assert await client.ok(b'LIST "" Work') == [b'* LIST (\\HasNoChildren \\Archive) "/" Work']
+    assert await client.ok(b'LIST "" Work RETURN (METADATA (/private/specialuse))') == [
+        b'* LIST (\\HasNoChildren \\Archive) "/" Work',
+        b'* METADATA Work (/private/specialuse "\\\\Archive")',
+    ]
+    await grant(shared.node, "lrw")
+    bob = await Client.login(shared, BOB)
+    assert await told(bob, WORK + b" /private/specialuse") == [
+        b"* METADATA %b (/private/specialuse NIL)" % WORK
+    ]
+    await client.ok(b"SETMETADATA Work (/private/specialuse NIL)")
+    await client.ok(b'SETMETADATA Sent (/private/specialuse "")')
+    assert await client.ok(b'LIST "" Work') == [b'* LIST (\\HasNoChildren) "/" Work']
+    assert await told(client, b"Sent /private/specialuse") == [
+        b"* METADATA Sent (/private/specialuse NIL)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "value"),
+    [
+        (b"Work", b"\\\\All"),
+        (b"Work", b"\\\\Other"),
+        (b"Work", b"Sent"),
+        (b"Work", b"\\\\Sent \\\\Junk"),
+        (b"INBOX", b"\\\\Archive"),
+        (WORK, b"\\\\Archive"),
+    ],
+)
+async def test_uses_that_a_mailbox_cannot_have_are_refused(
+    client: Client, shared: Services, mailbox: bytes, value: bytes
+) -> None:
+    await client.ok(b"CREATE Work")
+    await grant(shared.node, "lrwa")
+    asking = await Client.login(shared, BOB) if mailbox == WORK else client
+    line = b'SETMETADATA %b (/private/b "x" /private/specialuse "%b")' % (mailbox, value)
+    assert (await asking.do(line))[-1].startswith(b"a NO [USEATTR] ")
+    assert await told(asking, mailbox + b" /private/b") == [
+        b"* METADATA %b (/private/b NIL)" % mailbox
+    ]

@@ -321,7 +321,7 @@ class Sample:
         fields = found.fields if self.kept else None
         return MessageRow(
             *(key, key, b"", found.size, moment, static, found.body, found.bodystructure),
-            *(fields, found.parts, found.sent),
+            *(fields, found.parts, found.sent, key),
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.mail.downgrade import without_binary
+from mailserver.mail.downgrade import Unencodable, without_binary, without_nul
 
 BINARY = bytes(range(256)) * 3 + b"\r\n.\r\n\n--b\n\r"
 LEAF = b"Content-Type: application/x\r\nContent-Transfer-Encoding: binary\r\n\r\n"
@@ -68,3 +68,57 @@ def test_what_is_not_binary_is_left_alone(encoding: bytes) -> None:
 def test_any_bytes_are_converted(message: bytes) -> None:
     converted(message)
     assert converted(b"Subject: x\r\n" + message.replace(b"binary", b"")) is not None
+
+
+def without(message: bytes) -> bytes:
+    return b"".join(without_nul(message))
+
+
+@given(st.binary(max_size=400))
+def test_what_comes_out_has_no_nul_or_nothing_comes_out(message: bytes) -> None:
+    for tried in (message, b"Subject: x\r\n\r\n" + message, LEAF + message):
+        try:
+            assert b"\0" not in without(tried)
+        except Unencodable:
+            assert b"\0" in tried
+
+
+@pytest.mark.parametrize("label", [b"binary", b"8bit", b"7BIT", None])
+def test_octets_are_kept_whatever_their_label_was(label: bytes | None) -> None:
+    named = b"" if label is None else b"Content-Transfer-Encoding: %b\r\n" % label
+    out = without(b"Subject: x\r\n%b\r\n%b" % (named, BINARY))
+    parsed = email.message_from_bytes(out)
+    assert payload(parsed) == BINARY
+    assert (parsed["Subject"], parsed.get_all("Content-Transfer-Encoding")) == ("x", ["base64"])
+    assert (parsed["MIME-Version"] == "1.0") == (label is None)
+
+
+def test_parts_without_nul_are_left_alone() -> None:
+    signed = (
+        b'Content-Type: multipart/signed; boundary="s"\r\n\r\n--s\r\n'
+        + LEAF
+        + b"\xff\n\r\n--s\r\n\r\nsignature\r\n--s--\r\n"
+    )
+    message = (
+        b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: binary\r\n"
+        b'Content-Type: multipart/mixed; boundary="bound"\r\n\r\n'
+        b"--bound\r\n" + signed + b"\r\n--bound\r\n%b\r\n--bound--\r\n"
+    )
+    out = without(message % (LEAF + BINARY))
+    assert out == message % without(b"MIME-Version: 1.0\r\n" + LEAF + BINARY).partition(b"\r\n")[2]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"Subject: a\0b\r\n\r\n",
+        b"Content-Transfer-Encoding: base64\r\n\r\nYQ==\0",
+        b"Content-Type: message/partial\r\n\r\na\0b",
+        b"Content-Type: multipart/mixed\r\n\r\na\0b",  # no boundary: text, but it says otherwise
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n\0\r\n--b\r\n\r\nx\r\n--b--\r\n",
+        b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\0\r\n--b\r\n\r\nx\r\n--b--",
+    ],
+)
+def test_where_no_encoding_may_be(message: bytes) -> None:
+    with pytest.raises(Unencodable):
+        without(message)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from base64 import b64encode
+from base64 import b64encode, encodebytes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -110,8 +110,25 @@ async def test_chunks_of_any_size_are_stored_byte_for_byte(
     assert stored.endswith(b"\r\n" + body)
 
 
-async def test_binary_content_is_kept_as_it_is(node: Node, connect: Connect) -> None:
-    content = b"Content-Transfer-Encoding: binary\r\n\r\n" + bytes(range(256)) * 3 + b"\n.\n\r"
+SIGNED = b"Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n%b\r\n--s--\r\n"
+OCTETS = bytes(range(256)) * 3 + b"\n.\n\r"
+BINARY = b"Content-Transfer-Encoding: binary\r\n\r\n"
+LINES = encodebytes(OCTETS).replace(b"\n", b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (BINARY + b"\xff\n.\n\r", BINARY + b"\xff\n.\n\r"),
+        # RFC 3516 §6: IMAP can tell no NUL
+        (BINARY + OCTETS, BINARY.replace(b"binary", b"base64") + LINES),
+        (SIGNED % (BINARY + OCTETS), SIGNED % (BINARY + OCTETS)),
+    ],
+    ids=["without NUL", "with NUL", "signed"],
+)
+async def test_binary_content_is_encoded_where_it_has_to_be(
+    node: Node, connect: Connect, content: bytes, kept: bytes
+) -> None:
     wire = await connect("smtp")
     await wire.reply()
     await wire.ask("EHLO client.test")
@@ -120,7 +137,7 @@ async def test_binary_content_is_kept_as_it_is(node: Node, connect: Connect) -> 
     await wire.send(b"BDAT %d LAST\r\n" % len(content) + content)
     assert (await wire.reply())[:3] == "250"
     [stored] = await inbox(node, BOB)
-    assert stored.endswith(content)
+    assert stored.endswith(kept)
 
 
 async def test_a_small_message_touches_no_file(

@@ -56,6 +56,7 @@ WORDS = [
         b"IMAP4rev2",
         b"e\xcc\x81",
     ),
+    *(b"MailboxMetadataChange", b"ServerMetadataChange", b"METADATA"),
     *(b"OR", b"NOT", b"ALL", b"CHARSET", b"SINCE", b"1-Feb-1994", b"HEADER", b"KEYWORD", b"LARGER"),
 ]
 NOISE = st.lists(st.sampled_from(WORDS), max_size=12).map(b"".join)
