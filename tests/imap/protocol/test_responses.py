@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imap.protocol import responses
-from imap.protocol.message_limit import message_limit_code
 from imap.protocol.events import Frame
 from imap.protocol.flags import encode_flags, fold, is_keyword, is_settable
+from imap.protocol.message_limit import message_limit_code
 from imap.protocol.responses import Condition
 from imap.protocol.session import encode_id
 from imap.protocol.strings import astring, literal, nstring, quoted, string
