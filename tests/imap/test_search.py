@@ -31,6 +31,7 @@ from imap.protocol.search import (
     TextKey,
     TextScope,
     UidKey,
+    each_key,
 )
 from imap.protocol.sequence import SequenceSet
 from imap.search_keys import Ground
@@ -299,7 +300,12 @@ class Sample:
     word: int
     internal: date
     sent: date | None
+    saved: date
     kept: bool  # the row has the usual header fields
+
+    def day(self, field: DateField) -> date | None:
+        days = {DateField.INTERNAL: self.internal, DateField.SENT: self.sent}
+        return days.get(field, self.saved)
 
     def content(self) -> bytes:
         made = email.message.EmailMessage(policy=email.policy.SMTP)
@@ -336,6 +342,7 @@ SAMPLES = st.builds(
     word=st.integers(0, 3),
     internal=DAYS,
     sent=st.one_of(st.none(), DAYS),
+    saved=DAYS,
     kept=st.booleans(),
 )
 SETS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=3).map(
@@ -402,7 +409,7 @@ def naive(key: SearchKey, number: int, sample: Sample) -> bool:
             size = len(sample.content())
             return size < key.size if key.order is Order.LESS else size > key.size
         case DateKey():
-            day = sample.internal if key.field is DateField.INTERNAL else sample.sent
+            day = sample.day(key.field)
             return day is not None and _compared(key.order)(day, key.day)
         case AgeKey():
             age = NOW - datetime(
@@ -443,7 +450,16 @@ def test_the_stages_agree_with_a_naive_evaluation(samples: list[Sample], key: Se
         [sample.word for sample in samples],
         range(count),
     )
-    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8", NOW)
+    came = {
+        (one.order, one.day): {
+            uid
+            for uid, sample in zip(picked.uids, samples, strict=True)
+            if _compared(one.order)(sample.saved, one.day)
+        }
+        for one in each_key(key)
+        if isinstance(one, DateKey) and one.field is DateField.SAVED
+    }
+    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8", NOW, came=came)
     test = compiled(key, ground)
     expected = {n - 1 for n, sample in enumerate(samples, 1) if naive(key, n, sample)}
     surely, undecided = divide(test, count)
