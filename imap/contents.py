@@ -17,7 +17,7 @@ from mailserver.storage.messages import MessageRow
 
 _SMALL = 32 * 1024  # bytes: reading more of a message than was asked for costs less than a query
 _GAP = 4 * 1024  # bytes: the same, between two ranges
-BATCH = 2 << 20  # bytes read at once, but for a message that alone needs more
+BATCH = 1 << 20  # bytes read at once, but for a message that alone needs more
 
 log = logger("imap")
 

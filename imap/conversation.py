@@ -32,7 +32,6 @@ from mailserver.logs import logger
 MOST_BAD = 20  # in a row, of a client that is logged in
 MOST_BAD_BEFORE = 10  # before
 
-_STALLED_LITERAL = 300.0  # seconds between two pieces of a message
 _WEB = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"DELETE ", b"PATCH ")
 # A PROXY header, of which version 2 has a line with NUL only.
 _PROXY, _PROXY_2 = (b"PROXY TCP", b"PROXY UNKNOWN"), b"\0"
@@ -233,7 +232,7 @@ class Conversation(Connection):
         self.framer.accept(sink=True)
         self._dropping = True  # what comes is nobody's if this is interrupted
         while True:
-            self.expect(_STALLED_LITERAL)
+            self.expect(self.session.node.settings.imap.literal_timeout)
             event = await self.next_event()
             if not isinstance(event, LiteralChunk):
                 self._dropping = False

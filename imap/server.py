@@ -82,7 +82,11 @@ class ImapDoor:
         self._acceptor = Acceptor(entrance, partial(Conversation, self.doorway))
         self._timer: asyncio.TimerHandle | None = None
         shortest = min(
-            settings.login_timeout, settings.idle_timeout, settings.write_timeout, LINGER
+            settings.login_timeout,
+            settings.literal_timeout,
+            settings.idle_timeout,
+            settings.write_timeout,
+            LINGER,
         )
         self._period = shortest / _CHECKS
 

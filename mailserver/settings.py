@@ -110,6 +110,7 @@ class Imap(_Section, frozen=True):
     literals: Literal["LITERAL+", "LITERAL-"] = "LITERAL+"
     max_line: Bytes = 64 * 1024
     login_timeout: Seconds = 60.0
+    literal_timeout: Seconds = 300.0  # between two pieces of a message
     idle_timeout: Seconds = 1800.0  # RFC 3501 §5.4: at least 30 minutes
     write_timeout: Seconds = 60.0  # a client that does not read
     max_sessions: Count = 20_000  # per worker process

@@ -266,9 +266,12 @@ class _Fetching:
             if len(group) == 1 and group[0].wanted.length > _STREAMED:
                 await self._stream(part, group[0])
             else:
-                await self._tell_group(part, group)
+                # What the lines are made of is let go before a client is waited for that reads
+                # slowly, or not at all.
+                await self._put(await self._group(part, group))
 
-    async def _tell_group(self, picked: Picked, group: list[PlannedMessage]) -> None:
+    async def _group(self, picked: Picked, group: list[PlannedMessage]) -> bytes:
+        """The responses of messages whose sections are in memory at the same time."""
         blobs = self._session.node.blobs
         loaded = await contents.load(blobs, [message.wanted for message in group])
         strings = [
@@ -282,17 +285,22 @@ class _Fetching:
             picked, group = picked.only(here), [group[place] for place in here]
         rows = [message.wanted.row for message in group]
         sections = [[one[place] for one in strings] for place in range(len(self._items.sections))]
-        await self._write(picked, self._values(rows), sections)
+        return await self._responses(picked, self._values(rows), sections)
 
     async def _write(
         self, picked: Picked, values: Values, sections: Sequence[Sequence[bytes]] = ()
     ) -> None:
-        """Tell a batch; `sections` are the nstrings of all messages, section by section."""
+        await self._put(await self._responses(picked, values, sections))
+
+    async def _responses(
+        self, picked: Picked, values: Values, sections: Sequence[Sequence[bytes]] = ()
+    ) -> bytes:
+        """The lines of a batch; `sections` are the nstrings of all messages, section by section."""
         told = await self._mark_seen(picked)
         lines = self._lines(picked, values)
         for item, column in zip(self._items.sections, sections, strict=True):
             lines.add(escaped(item.label) + b" %b", column)
-        await self._put(await self._encoded(lines, told))
+        return await self._encoded(lines, told)
 
     def _lines(self, picked: Picked, values: Values) -> FetchRows:
         """The responses with the items that need no bytes of the message."""

@@ -394,6 +394,24 @@ async def test_seen_is_shared_and_the_owner_pays(
     assert await node.accounts.usage(owner) == (0, 0)
 
 
+async def test_several_messages_need_the_owners_room_together(
+    shared: Services, client: Client, bob: Client
+) -> None:
+    node = shared.node
+    await work(client, count=0)
+    await grant(node, "Work", ALL)
+    content = message()
+    await node.accounts.set_quota(ALICE, 2 * len(content))
+    one = b" {%d+}\r\n%b" % (len(content), content)
+    assert (await bob.do(b"APPEND " + WORK + 3 * one))[-1].startswith(b"a NO [OVERQUOTA]")
+    # None of them is there, and the room is not used up.
+    assert await client.ok(b"STATUS Work (MESSAGES)") == [b"* STATUS Work (MESSAGES 0)"]
+    await bob.ok(b"APPEND " + WORK + 2 * one)
+    assert await client.ok(b"STATUS Work (MESSAGES)") == [b"* STATUS Work (MESSAGES 2)"]
+    assert (await bob.do(b"APPEND " + WORK + one))[-1].startswith(b"a NO [OVERQUOTA]")
+    await bob.ok(b"APPEND INBOX" + one)  # his own quota is another
+
+
 # ── processes ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,15 +1,13 @@
 """Large messages pass through a worker; they do not live in it."""
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.support.memory import Peak
 from tests.support.server import Server, running
 
 SIZE = 50_000_000  # bytes of a message
@@ -19,36 +17,6 @@ HEADER = b"Subject: large\r\n\r\n" + b"x" * 980 + b"\r\n"
 LINE = b"x" * 998 + b"\r\n"
 BLOCK = LINE * 500
 ENVELOPE = b"EHLO client.test\r\nMAIL FROM:<ann@elsewhere.test>\r\nRCPT TO:<%b>\r\n"
-
-
-def own_memory(process: psutil.Process) -> int:
-    """Bytes that only this process has, not those of files that are mapped (proc(5): RssAnon)."""
-    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no RssAnon")
-
-
-class Peak:
-    """The most memory that a process had while the block ran."""
-
-    def __init__(self, process: psutil.Process) -> None:
-        self._process = process
-        self._done = threading.Event()
-        self._watching = threading.Thread(target=self._watch)
-        self.before = self.most = own_memory(process)
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.005):
-            self.most = max(self.most, own_memory(self._process))
-
-    def __enter__(self) -> "Peak":
-        self._watching.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._done.set()
-        self._watching.join()
 
 
 @pytest.fixture(scope="module")

@@ -34,10 +34,17 @@ class Client:
     tags: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
-    async def connect(cls, port: int, *, tls: ssl.SSLContext | None = None) -> "Client":
-        """A connection, its greeting not yet read."""
+    async def connect(
+        cls, port: int, *, tls: ssl.SSLContext | None = None, source: str = "127.0.0.1"
+    ) -> "Client":
+        """A connection from an address of this host, its greeting not yet read."""
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port, ssl=tls, limit=1 << 26, ssl_shutdown_timeout=1 if tls else None
+            "127.0.0.1",
+            port,
+            ssl=tls,
+            limit=1 << 26,
+            ssl_shutdown_timeout=1 if tls else None,
+            local_addr=(source, 0),
         )
         return cls(reader, writer)
 
