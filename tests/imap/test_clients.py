@@ -102,7 +102,7 @@ def imapclient_session(doors: Doors) -> None:
         assert client.search("ALL") == [2, 3, 4]
         found = client.fetch([2], ["PREVIEW", "EMAILID", "THREADID"])[2]
         assert found[b"PREVIEW"]
-        assert found[b"THREADID"] is None
+        assert client.search(["THREADID", found[b"THREADID"][0]]) == [2]
         assert client.search(["EMAILID", found[b"EMAILID"][0]]) == [2]
         client.unselect_folder()
         assert client.folder_status("INBOX")[b"MESSAGES"] == 3
