@@ -13,6 +13,7 @@ from enum import Enum, Flag, auto
 from typing import Protocol
 
 from imap.access import Access
+from imap.contexts import Contexts
 from imap.message_cache import MessageCache
 from imap.notifier import Notifier
 from imap.opened import OpenMailbox
@@ -115,6 +116,7 @@ class Selected:
     view: View
     access: Access
     keywords: int = 0  # how many of the mailbox's keywords the client was told of by FLAGS
+    contexts: Contexts | None = None  # results whose changes are told (RFC 5267)
 
 
 @dataclass(slots=True)

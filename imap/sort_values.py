@@ -4,6 +4,7 @@ Pure. Text is folded by i;unicode-casemap (RFC 5255 §4.2: I18NLEVEL=1), encoded
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from imap.envelope import Envelope, Row, read_envelope
@@ -90,3 +91,29 @@ def order(columns: Sequence[Sequence[Value]], criteria: Sequence[Criterion]) -> 
         # All of a column is of one kind, and sorting keeps the order of what is equal.
         found.sort(key=column.__getitem__, reverse=backwards)
     return found
+
+
+@dataclass(slots=True)
+class Rank:
+    """Where a message stands in a sorted result, by what `order` compares."""
+
+    uid: int
+    values: tuple[Value, ...]
+    backwards: tuple[bool, ...]  # of each value
+
+    def __lt__(self, other: "Rank") -> bool:
+        for mine, its, backwards in zip(self.values, other.values, self.backwards, strict=True):
+            if mine != its:
+                # All of a column is of one kind.
+                return (mine < its) is not backwards  # type: ignore[operator]
+        return self.uid < other.uid
+
+
+def ranks(
+    uids: Sequence[int], columns: Sequence[Sequence[Value]], criteria: Sequence[Criterion]
+) -> list[Rank]:
+    """The ranks of messages whose values stand in columns."""
+    backwards = tuple(one for _, one in criteria)
+    return [
+        Rank(uid, of, backwards) for uid, of in zip(uids, zip(*columns, strict=True), strict=True)
+    ]

@@ -71,7 +71,7 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         # RFC 7162 §3.2.6: before any FETCH.
         await tell_vanished(session, since, command.sequence.to_ranges(MAX_UID))
     if command.modifiers.partial is not None:
-        spans = paged(spans, *command.modifiers.partial)
+        spans = paged(spans, command.modifiers.partial)
     items = Items.of(session, command)
     try:
         missing = await respond(session, spans, items)

@@ -11,20 +11,41 @@ from datetime import UTC, datetime
 
 from imap import contents
 from imap.contents import Wanted
+from imap.contexts import Context, Contexts, Sorted, Unsorted, changes_by_itself
 from imap.named import Span
 from imap.picked import Picked, pick
 from imap.progress import Progress
 from imap.protocol import responses
-from imap.protocol.search import CHARSETS, Search, asks_modseq, codec, encode_search
+from imap.protocol.context import noupdate_code
+from imap.protocol.responses import Condition
+from imap.protocol.search import (
+    CHARSETS,
+    Search,
+    SearchKey,
+    asks_modseq,
+    codec,
+    encode_search,
+)
 from imap.protocol.sequence import runs
+from imap.protocol.sort import Criterion
 from imap.search_index import FEW, ask
 from imap.search_keys import Ground, needles, test_of
 from imap.search_tree import Facts, Stage, Test, divide
 from imap.session import Answer, Session
+from imap.sort_values import Rank
+from imap.view import View
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import Stretch, readable
 
 ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
+
+
+@dataclass(slots=True)
+class Found:
+    """All messages that were looked at, and the places of those that match, in result's order."""
+
+    picked: Picked
+    places: list[int]
 
 
 async def search(session: Session, command: Search) -> Answer:
@@ -33,52 +54,99 @@ async def search(session: Session, command: Search) -> Answer:
     if isinstance(found, Answer):
         return found
     await tell_found(session, command, found, encode_search)
+    if command.updates:
+        await keep(session, command, found)
     return Answer.ok("SEARCH completed")
 
 
-@dataclass(slots=True)
-class Found:
-    """All messages of the picture, and the places of those that match, in the result's order."""
-
-    picked: Picked
-    places: list[int]
+async def keep(
+    session: Session,
+    command: Search,
+    found: Found,
+    criteria: Sequence[Criterion] = (),
+    ranks: Sequence[Rank] = (),
+) -> None:
+    """Tell the changes of a result from now on, or that they are not told (RFC 5267 §4.3.1)."""
+    selected = session.mailbox()
+    contexts = selected.contexts or Contexts()
+    if changes_by_itself(command.key):
+        refusal = "Results of these criteria are not kept up to date"
+    elif not contexts.has_room(len(found.places)):
+        refusal = "Too many contexts"
+    else:
+        uids = (found.picked.uids[place] for place in found.places)
+        result = Sorted(ranks) if criteria else Unsorted(uids)
+        contexts.by_tag[session.tag] = Context(command, result, criteria)
+        selected.contexts = contexts
+        return
+    code = noupdate_code(session.tag)
+    await session.write(responses.untagged(Condition.NO, refusal, code))
 
 
 async def find(session: Session, command: Search) -> Found | Answer:
     """The messages that match, ascending; or the answer to a search that cannot be done."""
-    if session.utf8 and command.charset is not None:
-        return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
+    refusal = refused(session, command)
+    if refusal is not None:
+        return refusal
     view = session.mailbox().view
-    charset = codec(command.charset)
     every = [(1, view.count)] if view.count else []
     picked = pick(view, every, modseqs=asks_modseq(command.key))
-    ground = Ground(
-        picked,
-        last_number=view.count,
-        last_uid=view.uid(view.count) if view.count else 0,
-        keywords=session.mailbox().opened.state.keywords,
-        codec=charset or "",
-        now=datetime.now(UTC),
-        saved=view.saved,
-    )
+    ground = ground_of(view, picked, command)
     if command.saves:
         # RFC 5182 §2.1: where the answer is NO, nothing is saved and nothing is left.
         view.saved = ()
-    if charset is None:
+    return await found_in(session, command, ground)
+
+
+def refused(session: Session, command: Search) -> Answer | None:
+    """The answer to a search that makes no sense in this session; None if it does."""
+    if session.utf8 and command.charset is not None:
+        return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
+    contexts = session.selected.contexts if session.selected else None
+    if command.updates and contexts is not None and session.tag in contexts.by_tag:
+        return Answer.bad("The results of this tag are being updated")  # RFC 5267 §4.3
+    return None
+
+
+def ground_of(view: View, picked: Picked, command: Search) -> Ground:
+    """What the keys of a search are asked of, in a picture of a mailbox."""
+    return Ground(
+        picked,
+        mailbox_id=view.state.id,
+        last_number=view.count,
+        last_uid=view.uid(view.count) if view.count else 0,
+        keywords=view.state.keywords,
+        codec=codec(command.charset) or "",
+        now=datetime.now(UTC),
+        saved=view.saved,
+    )
+
+
+async def found_in(session: Session, command: Search, ground: Ground) -> Found | Answer:
+    """As `find`, of any messages."""
+    if not ground.codec:
         return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))
     try:
-        test = test_of(command.key, ground)
+        places = await matching(session, command.key, ground)
     except UnicodeDecodeError:
         return Answer.no("A string is not in the charset of the search")
+    return Found(ground.picked, places)
+
+
+async def matching(session: Session, key: SearchKey, ground: Ground) -> list[int]:
+    """The places that match, ascending. Raises UnicodeDecodeError."""
+    picked = ground.picked
+    test = test_of(key, ground)
     places, undecided = divide(test, len(picked))
     if len(undecided) > FEW and Stage.BODY in test.stages and session.node.settings.search.index:
-        ground.indexed = await ask(session, picked, set(needles(command.key, charset)))
-        test = test_of(command.key, ground)
+        wanted = set(needles(key, ground.codec))
+        ground.indexed = await ask(session.node.database, ground.mailbox_id, picked, wanted)
+        test = test_of(key, ground)
         places, undecided = divide(test, len(picked))
     if undecided:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
-    return Found(picked, places)
+    return places
 
 
 async def tell_found(
