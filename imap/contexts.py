@@ -20,9 +20,7 @@ from imap.view import View
 from mailserver.storage.events import Kind
 
 MOST = 8  # contexts of a session
-MOST_MESSAGES = (
-    100_000  # in all of them but the first, which every client may have (RFC 5267 §4.3.1)
-)
+MOST_MESSAGES = 100_000  # in all of them together
 
 Pair = tuple[bytes, bytes]
 Number = Callable[[int], int]
@@ -60,12 +58,13 @@ class Unsorted:
 
 
 class Sorted:
-    """The result of a SORT: UIDs by rank, and ranks in order."""
+    """The result of a SORT, in its order."""
 
     __slots__ = ("_order", "_ranks")
 
-    def __init__(self, ranks: Iterable[Rank]) -> None:
-        self._order = sorted(ranks)
+    def __init__(self, ranks: Sequence[Rank]) -> None:
+        """`ranks` in order."""
+        self._order = list(ranks)
         self._ranks = {rank.uid: rank for rank in self._order}
 
     def __len__(self) -> int:
@@ -122,9 +121,10 @@ class Contexts:
     by_tag: dict[bytes, Context] = field(default_factory=dict)
     changed: list[Span] = field(default_factory=list)  # UIDs that are to be looked at again
 
-    def has_room(self, messages: int) -> bool:
+    def has_room(self, messages: int, *, in_order: bool) -> bool:
         """True if another context of so many messages may be kept."""
-        if not self.by_tag:
+        # RFC 5267 §4.3.1: every client may have one; what is kept of a sorted one is much more.
+        if not self.by_tag and not in_order:
             return True
         kept = sum(len(context.result) for context in self.by_tag.values())
         return len(self.by_tag) < MOST and kept + messages <= MOST_MESSAGES

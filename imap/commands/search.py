@@ -71,7 +71,7 @@ async def keep(
     contexts = selected.contexts or Contexts()
     if changes_by_itself(command.key):
         refusal = "Results of these criteria are not kept up to date"
-    elif not contexts.has_room(len(found.places)):
+    elif not contexts.has_room(len(found.places), in_order=bool(criteria)):
         refusal = "Too many contexts"
     else:
         uids = (found.picked.uids[place] for place in found.places)

@@ -27,7 +27,8 @@ async def sort(session: Session, command: Sort) -> Answer:
     await tell_found(session, search, result, encode_sort, ascending=False)
     if search.updates:
         uids = [found.picked.uids[place] for place in here]
-        await keep(session, search, result, criteria, ranks(uids, columns, criteria))
+        ranked = await asyncio.to_thread(ranks, uids, columns, criteria)
+        await keep(session, search, result, criteria, [ranked[index] for index in sorted_])
     return Answer.ok("SORT completed")
 
 

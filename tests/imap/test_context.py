@@ -119,6 +119,13 @@ async def test_what_is_not_kept_up_to_date_is_refused(
     assert kept is not None
     kept.by_tag[b"b"] = kept.by_tag.pop(b"a")
     assert b"[NOUPDATE" in (await opened.ok(b"SEARCH RETURN (UPDATE COUNT) SEEN"))[-1]
+    await opened.ok(b'CANCELUPDATE "b"')
+    large, small = [
+        b"".join(await opened.ok(b"SORT RETURN (UPDATE) (DATE) UTF-8 " + criteria))
+        for criteria in (b"ALL", b"FLAGGED")
+    ]
+    assert b"[NOUPDATE" in large
+    assert b"[NOUPDATE" not in small
 
 
 async def test_another_selection_ends_the_updates(opened: Session) -> None:
