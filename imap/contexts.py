@@ -6,7 +6,7 @@ hour, or as numbers shift, are refused. Sorted results hold what they are sorted
 changes.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -65,7 +65,7 @@ class Sorted:
     def __init__(self, ranks: Sequence[Rank]) -> None:
         """`ranks` in order."""
         self._order = list(ranks)
-        self._ranks = {rank.uid: rank for rank in self._order}
+        self._ranks: dict[int, Rank] = {rank[-1]: rank for rank in ranks}
 
     def __len__(self) -> int:
         return len(self._order)
@@ -76,24 +76,33 @@ class Sorted:
     def without(self, uids: Iterable[int]) -> list[Change]:
         """Take out what is there of `uids`, from the last on: no position shifts another."""
         gone = [self._ranks.pop(uid) for uid in self.among(uids)]
-        places = sorted(bisect_left(self._order, rank) for rank in gone)
-        changes = [_run(self._order, start, end) for start, end in _runs(places)]
-        for place in reversed(places):
-            del self._order[place]
+        order, kept, end = self._order, [], 0
+        changes = []
+        for start, following in _runs(sorted(bisect_left(order, rank) for rank in gone)):
+            changes.append(_run(order, start, following))
+            kept += order[end:start]
+            end = following
+        self._order = kept + order[end:]
         return changes[::-1]
 
     def with_(self, ranks: Iterable[Rank]) -> list[Change]:
         """Put in those of `ranks` that are not there; each run where it will stand."""
-        new = [rank for rank in ranks if rank.uid not in self._ranks]
+        new = sorted(rank for rank in ranks if rank[-1] not in self._ranks)
+        self._ranks |= {rank[-1]: rank for rank in new}
+        order, merged, end = self._order, [], 0
+        places = []
         for rank in new:
-            insort(self._order, rank)
-            self._ranks[rank.uid] = rank
-        places = sorted(bisect_left(self._order, rank) for rank in new)
+            start = bisect_left(order, rank, end)
+            merged += order[end:start]
+            places.append(len(merged))
+            merged.append(rank)
+            end = start
+        self._order = merged + order[end:]
         return [_run(self._order, start, end) for start, end in _runs(places)]
 
 
 def _run(order: Sequence[Rank], start: int, end: int) -> Change:
-    return start + 1, [rank.uid for rank in order[start:end]]
+    return start + 1, [rank[-1] for rank in order[start:end]]
 
 
 def _runs(places: Sequence[int]) -> Iterator[Span]:

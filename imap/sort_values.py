@@ -6,6 +6,8 @@ Pure. Text is folded by i;unicode-casemap (RFC 5255 §4.2: I18NLEVEL=1), encoded
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import total_ordering
+from typing import Any
 
 from imap.envelope import Envelope, Row, read_envelope
 from imap.protocol.sort import Criterion, SortKey
@@ -93,27 +95,27 @@ def order(columns: Sequence[Sequence[Value]], criteria: Sequence[Criterion]) -> 
     return found
 
 
+Rank = tuple[Any, ...]
+"""What `order` compares of a message, and its UID; sorted, ranks are in that order."""
+
+
+@total_ordering
 @dataclass(slots=True)
-class Rank:
-    """Where a message stands in a sorted result, by what `order` compares."""
+class _Backwards:
+    """A value whose order is reversed."""
 
-    uid: int
-    values: tuple[Value, ...]
-    backwards: tuple[bool, ...]  # of each value
+    value: Any
 
-    def __lt__(self, other: "Rank") -> bool:
-        for mine, its, backwards in zip(self.values, other.values, self.backwards, strict=True):
-            if mine != its:
-                # All of a column is of one kind.
-                return (mine < its) is not backwards  # type: ignore[operator]
-        return self.uid < other.uid
+    def __lt__(self, other: "_Backwards") -> bool:
+        return bool(other.value < self.value)
 
 
 def ranks(
     uids: Sequence[int], columns: Sequence[Sequence[Value]], criteria: Sequence[Criterion]
 ) -> list[Rank]:
     """The ranks of messages whose values stand in columns."""
-    backwards = tuple(one for _, one in criteria)
-    return [
-        Rank(uid, of, backwards) for uid, of in zip(uids, zip(*columns, strict=True), strict=True)
+    compared = [
+        map(_Backwards, column) if backwards else column
+        for column, (_, backwards) in zip(columns, criteria, strict=True)
     ]
+    return list(zip(*compared, uids, strict=True))

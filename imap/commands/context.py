@@ -4,6 +4,7 @@ Only what came or changed is searched again, by columns, rows and texts as in SE
 context this is `update_lines` and nothing else.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from imap.commands.search import Found, ground_of, matching
@@ -99,11 +100,16 @@ async def _look_again(session: Session, selected: Selected, contexts: Contexts) 
         # What is read is read before the result changes.
         if isinstance(result, Sorted):
             new = await _new_ranks(session, context, result, Found(picked, found))
-            out, in_ = result.without(gone), result.with_(new)
+            # Of many this takes a while, in which others go on.
+            out, in_ = await asyncio.to_thread(_exchange, result, gone, new)
         else:
             out, in_ = result.without(gone), result.with_(matches)
         await session.write(_line(session, selected, tag, context, out, in_))
     contexts.changed.clear()
+
+
+def _exchange(result: Sorted, gone: set[int], new: list[Rank]) -> tuple[list[Change], list[Change]]:
+    return result.without(gone), result.with_(new)
 
 
 async def _new_ranks(

@@ -6,6 +6,8 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imap import contexts
 from imap.session import Services
@@ -303,3 +305,24 @@ async def test_what_is_told_makes_what_a_search_would_find(shared: Services, see
                 assert kept.results[tag] == numbers(all_), (tag, number)
         await asyncio.sleep(0)
     assert changes > 10
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(1, 40)))))
+def test_positions_lead_from_one_sorted_result_to_the_next(
+    steps: list[tuple[bool, set[int]]],
+) -> None:
+    def rank(uid: int) -> tuple[int, int, int]:
+        return uid % 3, -(uid % 5), uid
+
+    result = contexts.Sorted([])
+    kept: list[int] = []
+    expected: set[int] = set()
+    for adds, uids in steps:
+        told = result.with_(map(rank, uids)) if adds else result.without(uids)
+        for place, some in told:
+            assert place > 0
+            change(kept, adds, place, list(some))
+        expected = expected | uids if adds else expected - uids
+        assert kept == sorted(expected, key=rank)
+        assert len(result) == len(expected)
+        assert result.among(range(41)) == expected

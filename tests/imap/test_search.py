@@ -443,7 +443,7 @@ def test_the_stages_agree_with_a_naive_evaluation(samples: list[Sample], key: Se
         [sample.word for sample in samples],
         range(count),
     )
-    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8", NOW)
+    ground = Ground(picked, 1, count, 2 * count, ["one", "two"], "utf-8", NOW)
     test = compiled(key, ground)
     expected = {n - 1 for n, sample in enumerate(samples, 1) if naive(key, n, sample)}
     surely, undecided = divide(test, count)
