@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from imap import contexts
 from imap.session import Services
+from mailserver.errors import StorageUnavailable
 from mailserver.node import Node
 from tests.support.imap_client import Client
 from tests.support.imap_doors import Doors, open_doors
@@ -137,6 +138,31 @@ async def test_another_selection_ends_the_updates(opened: Session) -> None:
     await opened.ok(b"SEARCH RETURN (UPDATE) FLAGGED")
     await opened.ok(b"ENABLE UIDONLY")
     assert await opened.ok(b"UID STORE 1 -FLAGS.SILENT (\\Flagged)") == []  # RFC 9586 §3
+
+
+async def test_what_could_not_be_read_is_looked_at_again(
+    opened: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened.ok(b"UID SEARCH RETURN (UPDATE) SUBJECT new")
+    await opened.deliver(letter("new"))
+
+    async def away(ids: list[int]) -> object:
+        raise StorageUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(opened.session.services.messages, "read", away)
+        assert await opened.ok(b"NOOP") == [b"* 5 EXISTS", b"* 5 RECENT"]
+    assert await opened.ok(b"NOOP") == [b'* ESEARCH (TAG "a") UID ADDTO (0 5)']
+    assert await opened.ok(b"NOOP") == []
+
+
+async def test_what_vanishes_is_taken_out_before(opened: Session) -> None:
+    await opened.ok(b"ENABLE QRESYNC")
+    await opened.ok(b"UID SORT RETURN (UPDATE) (SUBJECT) UTF-8 ALL")
+    await opened.ok(b"STORE 2:3 +FLAGS.SILENT (\\Deleted)")
+    assert await opened.ok(b"EXPUNGE") == [
+        *(b'* ESEARCH (TAG "a") UID REMOVEFROM (2 2:3)', b"* VANISHED 2:3")
+    ]
 
 
 # ── several sessions and processes ───────────────────────────────────────────────────────────────
