@@ -7,7 +7,7 @@ no mail client. Passwords and literals are never logged.
 
 from collections.abc import Callable
 
-from imap.commands import idle, notify
+from imap.commands import context, idle, notify
 from imap.commands.session import known_capabilities
 from imap.connection import Connection, Doorway
 from imap.dispatch import count, execute, lost_mailbox, refused_in_state, tell
@@ -308,6 +308,10 @@ class Conversation(Connection):
             return
         if self._idling is None or not self.writable:
             return
+        if idle.needs_search(self.session):
+            if context.has_news(self.session):
+                self.run(self._push())
+            return
         news = idle.news(self.session)
         if news is None:
             self._end_idle()
@@ -351,6 +355,8 @@ class Conversation(Connection):
 
     async def _push(self) -> None:
         if not lost_mailbox(self.session):
+            if self._idling is not None and self.session.notifier is None:
+                await context.push(self.session)
             await notify.push(self.session, idling=self._idling is not None)
         if lost_mailbox(self.session):
             self._end_idle()

@@ -11,12 +11,14 @@ from imap.commands import (
     acl,
     append,
     authentication,
+    context,
     copy,
     expunge,
     fetch,
     listing,
     mailbox,
     metadata,
+    multisearch,
     notify,
     quota,
     replace,
@@ -37,12 +39,14 @@ from imap.protocol.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
 from imap.protocol.append import Append
 from imap.protocol.command import Command, Request
 from imap.protocol.compression import Compress
+from imap.protocol.context import CancelUpdate
 from imap.protocol.copy import Copy, Move
 from imap.protocol.errors import ParseError
 from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, Lsub
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.protocol.metadata import GetMetadata, SetMetadata
+from imap.protocol.multisearch import Esearch
 from imap.protocol.notify import Notify
 from imap.protocol.quota import GetQuota, GetQuotaRoot, SetQuota
 from imap.protocol.replace import Replace
@@ -68,7 +72,6 @@ from imap.protocol.store import Store
 from imap.protocol.thread import Threading
 from imap.session import Answer, Channel, Disconnected, Session, State
 from imap.uid_only import refused_by_number
-from imap.updates import update_lines
 from mailserver import metrics
 from mailserver.errors import MailError, StorageUnavailable
 from mailserver.logs import logger
@@ -126,11 +129,13 @@ TABLE: dict[type[Command], Rule] = {
     GetMetadata: Rule(_LOGGED_IN, metadata.getmetadata),
     SetMetadata: Rule(_LOGGED_IN, metadata.setmetadata),
     Notify: Rule(_LOGGED_IN, notify.notify),
+    Esearch: Rule(_LOGGED_IN, multisearch.esearch),
     Idle: Rule(_LOGGED_IN),  # no coroutine runs while a client idles: the conversation does it
     Check: Rule(_SELECTED, select.check),
     Close: Rule(_SELECTED, select.close),
     Unselect: Rule(_SELECTED, select.unselect),
     Expunge: Rule(_SELECTED, expunge.expunge),
+    CancelUpdate: Rule(_SELECTED, context.cancelupdate),
     Search: Rule(_SELECTED, search.search),
     Sort: Rule(_SELECTED, sort.sort),
     Threading: Rule(_SELECTED, thread.thread),
@@ -171,6 +176,8 @@ def may_expunge(command: Command) -> bool:
     RFC 3501 §7.4.1: not during FETCH, STORE and SEARCH; §6.4.8 and §5.5: their UID forms name no
     sequence numbers, they may; RFC 7162 §3.2.10.2: but for a UID SEARCH that does name some.
     """
+    if isinstance(command, Esearch):
+        return not names_numbers(command.search.key)
     if not isinstance(command, _BY_NUMBER):
         return True
     return command.by_uid and not (isinstance(command, Search) and names_numbers(command.key))
@@ -264,8 +271,7 @@ async def tell(session: Session, command: Command) -> None:
         selected.opened.tidy()
         return
     by_uid = getattr(command, "by_uid", False) or getattr(command, "uids", None) is not None
-    for piece in update_lines(session, expunge=may_expunge(command), by_uid=by_uid):
-        await session.write(piece)
+    await context.tell_updates(session, expunge=may_expunge(command), by_uid=by_uid)
     selected.opened.tidy()
 
 

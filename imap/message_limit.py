@@ -11,6 +11,7 @@ from imap.named import Span, paged, size
 from imap.opened import OpenMailbox
 from imap.protocol import responses
 from imap.protocol.message_limit import message_limit_code
+from imap.protocol.partial import Partial
 from imap.protocol.responses import Condition
 from imap.protocol.search import AndKey, SearchKey, SequenceKey, UidKey
 from imap.search_keys import Ground, test_of
@@ -39,7 +40,7 @@ def taken(session: Session, spans: Sequence[Span]) -> tuple[list[Span], int | No
     most = limit(session)
     if not most or size(spans) <= most:
         return list(spans), None
-    kept = paged(spans, -1, -most)
+    kept = paged(spans, Partial(-1, -most))
     return kept, session.mailbox().view.uid(kept[0][0])
 
 
@@ -54,7 +55,7 @@ def taken_deleted(
     if sum(end - start for start, end in going) <= most:
         return ranges, None
     # Places of columns and of spans count from 0 and 1.
-    kept = paged([(start + 1, end) for start, end in going], -1, -most)
+    kept = paged([(start + 1, end) for start, end in going], Partial(-1, -most))
     lowest = columns.uids[kept[0][0] - 1]
     return [(max(low, lowest), high) for low, high in ranges if high >= lowest], lowest
 

@@ -7,6 +7,7 @@ to the client yet is never named, whatever the set says.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
+from imap.protocol.partial import Partial
 from imap.protocol.sequence import SequenceSet, runs
 from imap.view import View
 
@@ -56,18 +57,13 @@ def changed_since(view: View, spans: Iterable[Span], modseq: int) -> list[Span]:
     return runs([n for n, entry in numbered if entry is not None and entry.modseq > modseq])
 
 
-def paged(spans: Sequence[Span], first: int, last: int) -> list[Span]:
-    """The messages at places `first` to `last` of the spans, from the end if negative.
-
-    RFC 9394 §3.3: places count from 1, or down from -1; those that are not there are left out.
-    """
-    if first < 0:
-        count = size(spans)
-        first, last = max(1, count + 1 + last), count + 1 + first
+def paged(spans: Sequence[Span], partial: Partial) -> list[Span]:
+    """The messages at those places of the spans (RFC 9394 §3.3) that are there."""
+    first, last = partial.window(size(spans))
     found = []
-    place = 1  # of the span's first message
+    place = 0  # of the span's first message
     for start, end in spans:
-        low, high = max(start, start + first - place), min(end, start + last - place)
+        low, high = max(start, start + first - place), min(end, start + last - place - 1)
         if low <= high:
             found.append((low, high))
         place += end - start + 1

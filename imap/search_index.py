@@ -13,11 +13,10 @@ from itertools import islice
 from imap.picked import Picked
 from imap.protocol.search import TextScope
 from imap.search_keys import Marks, Needle
-from imap.session import Session
 from mailserver.mail.text_lookup import Lookup, Query, Span, covering, substring, words
 from mailserver.mail.text_pack import numbers
 from mailserver.storage import text_packs
-from mailserver.storage.database import Connection
+from mailserver.storage.database import Connection, Database
 from mailserver.storage.text_packs import Words
 
 FEW = 20  # messages that are read sooner than the index is asked
@@ -90,15 +89,14 @@ class _Question:
 
 
 async def ask(
-    session: Session, picked: Picked, needles: Collection[Needle]
+    database: Database, mailbox_id: int, picked: Picked, needles: Collection[Needle]
 ) -> Mapping[Needle, Marks]:
-    """The answers of the selected mailbox's packs, for the needles that they know anything of."""
+    """The answers of a mailbox's packs, for the needles that they know anything of."""
     queries = {needle: query for needle in needles if (query := _query(needle)) is not None}
     if not queries:
         return {}
-    mailbox_id = session.mailbox().opened.state.id
     # Ordinals count in the vocabulary that was read: no pack may change in between.
-    async with session.node.database.transaction(snapshot=True) as c:
+    async with database.transaction(snapshot=True) as c:
         packs = await text_packs.vocabularies(c, mailbox_id)
         # Vocabularies are looked through in a thread: other sessions go on meanwhile.
         asked = {

@@ -60,6 +60,7 @@ class Ground:
     """What the keys are asked of: all messages of the picture."""
 
     picked: Picked
+    mailbox_id: int
     last_number: int
     last_uid: int  # what `*` means, 0 in an empty mailbox
     keywords: Sequence[str]  # the mailbox's table

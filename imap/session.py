@@ -14,6 +14,7 @@ from typing import Protocol
 
 from imap.access import Access
 from imap.annotations import Annotations
+from imap.contexts import Contexts
 from imap.known_names import KnownNames
 from imap.message_cache import MessageCache
 from imap.notifier import Notifier
@@ -118,6 +119,7 @@ class Selected:
     view: View
     access: Access
     keywords: int = 0  # how many of the mailbox's keywords the client was told of by FLAGS
+    contexts: Contexts | None = None  # results whose changes are told (RFC 5267)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,10 @@ Pure. Text is folded by i;unicode-casemap (RFC 5255 §4.2: I18NLEVEL=1), encoded
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import total_ordering
+from typing import Any
 
 from imap.envelope import Envelope, Row, read_envelope
 from imap.protocol.sort import Criterion, SortKey
@@ -90,3 +93,29 @@ def order(columns: Sequence[Sequence[Value]], criteria: Sequence[Criterion]) -> 
         # All of a column is of one kind, and sorting keeps the order of what is equal.
         found.sort(key=column.__getitem__, reverse=backwards)
     return found
+
+
+Rank = tuple[Any, ...]
+"""What `order` compares of a message, and its UID; sorted, ranks are in that order."""
+
+
+@total_ordering
+@dataclass(slots=True)
+class _Backwards:
+    """A value whose order is reversed."""
+
+    value: Any
+
+    def __lt__(self, other: "_Backwards") -> bool:
+        return bool(other.value < self.value)
+
+
+def ranks(
+    uids: Sequence[int], columns: Sequence[Sequence[Value]], criteria: Sequence[Criterion]
+) -> list[Rank]:
+    """The ranks of messages whose values stand in columns."""
+    compared = [
+        map(_Backwards, column) if backwards else column
+        for column, (_, backwards) in zip(columns, criteria, strict=True)
+    ]
+    return list(zip(*compared, uids, strict=True))

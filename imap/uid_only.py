@@ -4,6 +4,7 @@ Pure.
 """
 
 from imap.protocol.command import Command
+from imap.protocol.multisearch import Esearch
 from imap.protocol.responses import Condition
 from imap.protocol.search import Search, names_numbers
 from imap.protocol.select import Select
@@ -27,6 +28,6 @@ def _names_numbers(command: Command) -> bool:
         return command.resync is not None and command.resync.matches is not None
     if not getattr(command, "by_uid", True):
         return True
-    if isinstance(command, Sort | Threading):
+    if isinstance(command, Esearch | Sort | Threading):
         return names_numbers(command.search.key)
     return isinstance(command, Search) and names_numbers(command.key)

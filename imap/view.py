@@ -67,6 +67,10 @@ class View:
         place = bisect_left(self.uids, uid, 0, self.count)
         return place + 1 if place < self.count and self.uids[place] == uid else None
 
+    def known_number(self, uid: int) -> int:
+        """The sequence number of a message that the client knows."""
+        return bisect_left(self.uids, uid, 0, self.count) + 1
+
     def entry(self, number: int) -> Entry | None:
         """The message at a sequence number; None for one that was expunged and forgotten."""
         columns = self.columns
@@ -191,6 +195,13 @@ class View:
             self._recent.append((first, last))
             self.state.recent_from = last + 1
             self.claimed = True
+
+    def leaving(self) -> list[int]:
+        """The UIDs that leave the picture at the next `sync` that may expunge, ascending."""
+        if self.settled:
+            return []
+        here = set(self.state.columns.uids)
+        return [uid for uid in self.uids[: self.count] if uid not in here]
 
     def _leave(self) -> list[int]:
         """Sequence numbers that leave, from the last to the first, so that none shifts another."""

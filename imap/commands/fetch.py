@@ -80,7 +80,7 @@ async def fetch(session: Session, command: Fetch) -> Answer:
         await tell_vanished(session, since, command.sequence.to_ranges(MAX_UID))
     lowest = None
     if command.modifiers.partial is not None:
-        spans = paged(spans, *command.modifiers.partial)
+        spans = paged(spans, command.modifiers.partial)
         if message_limit.taken(session, spans)[1] is not None:
             # RFC 9738 §3.1: a page is told whole, or not at all.
             return message_limit.refused(session)

@@ -24,6 +24,11 @@ def watch(session: Session, tell: Callable[[], None]) -> Callable[[], None]:
     return stop
 
 
+def needs_search(session: Session) -> bool:
+    """True if what is new has to be looked at for results (RFC 5267), which is a task's work."""
+    return session.selected is not None and session.selected.contexts is not None
+
+
 def news(session: Session) -> bytes | None:
     """What there is to tell now; None when the selected mailbox is gone."""
     selected = session.selected

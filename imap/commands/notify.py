@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import replace
 
 from imap.commands import listing, metadata_changes
+from imap.commands.context import tell_updates
 from imap.commands.fetch import Items, respond
 from imap.commands.status import status_line
 from imap.interest import Interest, Names, names_changed, status_items
@@ -26,7 +27,6 @@ from imap.protocol.notify import (
 from imap.protocol.responses import Condition
 from imap.protocol.sequence import SequenceSet
 from imap.session import Answer, Session
-from imap.updates import update_lines
 from mailserver.errors import StorageUnavailable
 from mailserver.logs import logger
 from mailserver.storage import mailboxes
@@ -60,8 +60,7 @@ async def notify(session: Session, command: Notify) -> Answer:
         if session.selected is not None and command.groups:
             # RFC 5465 §3.1: what has accumulated is told, as by NOOP, whatever is told later.
             await session.selected.opened.refresh()
-            for piece in update_lines(session, expunge=True, by_uid=True):
-                await session.write(piece)
+            await tell_updates(session, expunge=True, by_uid=True)
         if command.status:
             await _tell_status(session, notifier)
     except BaseException:
@@ -120,8 +119,7 @@ async def tell_selected(session: Session, *, expunge: bool, asked: bool = False)
     last = view.uid(view.count) if view.count else 0
     flags = group is not None and NotifyEvent.FLAG_CHANGE in group.events
     # RFC 5465 §5.1: with the UID
-    for piece in update_lines(session, expunge=expunge, by_uid=True, flags=flags):
-        await session.write(piece)
+    await tell_updates(session, expunge=expunge, by_uid=True, flags=flags)
     known = bisect_right(view.uids, last, 0, view.count)
     if group is None or not group.items or known == view.count:
         return

@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 
 from imap import contents, message_limit
 from imap.contents import Wanted
+from imap.contexts import Context, Contexts, Sorted, Unsorted, changes_by_itself
 from imap.named import Span
 from imap.picked import Picked, pick
 from imap.progress import Progress
 from imap.protocol import responses
+from imap.protocol.context import noupdate_code
 from imap.protocol.esearch import EVERYTHING
+from imap.protocol.responses import Condition
 from imap.protocol.search import (
     CHARSETS,
     DateField,
@@ -29,10 +32,13 @@ from imap.protocol.search import (
     encode_search,
 )
 from imap.protocol.sequence import runs
+from imap.protocol.sort import Criterion
 from imap.search_index import FEW, ask
 from imap.search_keys import Day, Ground, needles, test_of
 from imap.search_tree import Facts, Joined, Marked, Stage, Test, divide
 from imap.session import Answer, Session
+from imap.sort_values import Rank
+from imap.view import View
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import Stretch, readable
 from mailserver.storage.saved import Compared, on_days
@@ -45,21 +51,9 @@ _COMPARED = {
 ROWS_AT_ONCE = 250  # messages looked at before other sessions have their turn
 
 
-async def search(session: Session, command: Search) -> Answer:
-    """RFC 3501 §6.4.4"""
-    if session.rev2 and command.returned is None:
-        # RFC 9051 §6.4.4: the answer is ESEARCH, as with RETURN ().
-        command = replace(command, returned=EVERYTHING)
-    found = await find(session, command)
-    if isinstance(found, Answer):
-        return found
-    await tell_found(session, command, found, encode_search)
-    return await message_limit.limited(session, Answer.ok("SEARCH completed"), found.lowest)
-
-
 @dataclass(slots=True)
 class Found:
-    """All messages of the picture, and the places of those that match, in the result's order.
+    """All messages that were looked at, and the places of those that match, in result's order.
 
     `lowest`: the UID down to which was searched, if not all that was asked for (RFC 9738).
     """
@@ -69,48 +63,121 @@ class Found:
     lowest: int | None = None
 
 
+async def search(session: Session, command: Search) -> Answer:
+    """RFC 3501 §6.4.4"""
+    if session.rev2 and command.returned is None:
+        # RFC 9051 §6.4.4: the answer is ESEARCH, as with RETURN ().
+        command = replace(command, returned=EVERYTHING)
+    found = await find(session, command)
+    if isinstance(found, Answer):
+        return found
+    await tell_found(session, command, found, encode_search)
+    if command.updates:
+        await keep(session, command, found)
+    return await message_limit.limited(session, Answer.ok("SEARCH completed"), found.lowest)
+
+
+async def keep(
+    session: Session,
+    command: Search,
+    found: Found,
+    criteria: Sequence[Criterion] = (),
+    ranks: Sequence[Rank] = (),
+) -> None:
+    """Tell the changes of a result from now on, or that they are not told (RFC 5267 §4.3.1)."""
+    selected = session.mailbox()
+    contexts = selected.contexts or Contexts()
+    if changes_by_itself(command.key):
+        refusal = "Results of these criteria are not kept up to date"
+    elif found.lowest is not None:
+        refusal = "Not all messages were searched"
+    elif not contexts.has_room(len(found.places), in_order=bool(criteria)):
+        refusal = "Too many contexts"
+    else:
+        uids = (found.picked.uids[place] for place in found.places)
+        result = Sorted(ranks) if criteria else Unsorted(uids)
+        contexts.by_tag[session.tag] = Context(command, result, criteria)
+        selected.contexts = contexts
+        return
+    code = noupdate_code(session.tag)
+    await session.write(responses.untagged(Condition.NO, refusal, code))
+
+
 async def find(session: Session, command: Search, *, whole: bool = False) -> Found | Answer:
     """The messages that match, ascending; or the answer to a search that cannot be done.
 
     `whole`: such as one that would have to leave messages out.
     """
-    if session.utf8_accept and command.charset is not None:
-        return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
+    refusal = refused(session, command)
+    if refusal is not None:
+        return refusal
     view = session.mailbox().view
-    charset = codec(command.charset)
     every = [(1, view.count)] if view.count else []
     picked = pick(view, every, modseqs=asks_modseq(command.key))
-    ground = Ground(
-        picked,
-        last_number=view.count,
-        last_uid=view.uid(view.count) if view.count else 0,
-        keywords=session.mailbox().opened.state.keywords,
-        codec=charset or "",
-        now=datetime.now(UTC),
-        saved=view.saved,
-        came=await _came(session, command.key),
-    )
+    ground = ground_of(view, picked, command)
     if command.saves:
         # RFC 5182 §2.1: where the answer is NO, nothing is saved and nothing is left.
         view.saved = ()
-    if charset is None:
+    return await found_in(session, command, ground, whole=whole)
+
+
+def refused(session: Session, command: Search) -> Answer | None:
+    """The answer to a search that makes no sense in this session; None if it does."""
+    if session.utf8_accept and command.charset is not None:
+        return Answer.bad("With UTF8=ACCEPT a search names no charset")  # RFC 6855 §3
+    contexts = session.selected.contexts if session.selected else None
+    if command.updates and contexts is not None and session.tag in contexts.by_tag:
+        return Answer.bad("The results of this tag are being updated")  # RFC 5267 §4.3
+    return None
+
+
+def ground_of(view: View, picked: Picked, command: Search) -> Ground:
+    """What the keys of a search are asked of, in a picture of a mailbox."""
+    return Ground(
+        picked,
+        mailbox_id=view.state.id,
+        last_number=view.count,
+        last_uid=view.uid(view.count) if view.count else 0,
+        keywords=view.state.keywords,
+        codec=codec(command.charset) or "",
+        now=datetime.now(UTC),
+        saved=view.saved,
+    )
+
+
+async def found_in(
+    session: Session, command: Search, ground: Ground, *, whole: bool
+) -> Found | Answer:
+    """As `find`, of any messages."""
+    if not ground.codec:
         return Answer.no("Unknown charset", responses.badcharset_code(CHARSETS))
     within = message_limit.window(session, command.key, ground)
     if whole and within is not None:
         return message_limit.refused(session)
     try:
-        test = _test(command.key, ground, within)
+        places = await matching(session, command.key, ground, within)
     except UnicodeDecodeError:
         return Answer.no("A string is not in the charset of the search")
+    return Found(ground.picked, places, None if within is None else within.lowest)
+
+
+async def matching(
+    session: Session, key: SearchKey, ground: Ground, within: message_limit.Window | None = None
+) -> list[int]:
+    """The places that match, ascending. Raises UnicodeDecodeError."""
+    picked = ground.picked
+    ground.came = await _came(session, key, ground.mailbox_id)
+    test = _test(key, ground, within)
     places, undecided = divide(test, len(picked))
     if len(undecided) > FEW and Stage.BODY in test.stages and session.node.settings.search.index:
-        ground.indexed = await ask(session, picked, set(needles(command.key, charset)))
-        test = _test(command.key, ground, within)
+        wanted = set(needles(key, ground.codec))
+        ground.indexed = await ask(session.node.database, ground.mailbox_id, picked, wanted)
+        test = _test(key, ground, within)
         places, undecided = divide(test, len(picked))
     if undecided:
         places += [place async for place in _matching(session, picked, test, undecided)]
         places.sort()
-    return Found(picked, places, None if within is None else within.lowest)
+    return places
 
 
 def _test(key: SearchKey, ground: Ground, within: message_limit.Window | None) -> Test:
@@ -118,7 +185,7 @@ def _test(key: SearchKey, ground: Ground, within: message_limit.Window | None) -
     return test if within is None else Joined([Marked(within.marks), test])
 
 
-async def _came(session: Session, key: SearchKey) -> dict[Day, Collection[int]]:
+async def _came(session: Session, key: SearchKey, mailbox_id: int) -> dict[Day, Collection[int]]:
     """The UIDs of what came before, on or since the days that are asked for (RFC 8514 §4.3)."""
     saved = [one for one in each_key(key) if isinstance(one, DateKey)]
     days = {(one.order, one.day) for one in saved if one.field is DateField.SAVED}
@@ -126,7 +193,7 @@ async def _came(session: Session, key: SearchKey) -> dict[Day, Collection[int]]:
     if days:
         async with session.node.database.connection() as c:
             for order, day in days:
-                uids = await on_days(c, session.mailbox().opened.state.id, _COMPARED[order], day)
+                uids = await on_days(c, mailbox_id, _COMPARED[order], day)
                 found[order, day] = frozenset(uids)
     return found
 

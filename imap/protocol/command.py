@@ -20,6 +20,7 @@ from imap.protocol.acl import (
 )
 from imap.protocol.append import Append, parse_append
 from imap.protocol.compression import Compress, parse_compress
+from imap.protocol.context import CancelUpdate, parse_cancelupdate
 from imap.protocol.copy import Copy, Move, parse_copy, parse_move
 from imap.protocol.errors import ParseError
 from imap.protocol.events import Frame
@@ -43,6 +44,7 @@ from imap.protocol.metadata import (
     parse_getmetadata,
     parse_setmetadata,
 )
+from imap.protocol.multisearch import Esearch, parse_esearch
 from imap.protocol.notify import Notify, parse_notify
 from imap.protocol.quota import (
     GetQuota,
@@ -90,6 +92,7 @@ from imap.protocol.tokens import Cursor
 Command = (
     Append
     | Authenticate
+    | CancelUpdate
     | Capability
     | Check
     | Close
@@ -99,6 +102,7 @@ Command = (
     | Delete
     | DeleteAcl
     | Enable
+    | Esearch
     | Expunge
     | Fetch
     | GetAcl
@@ -165,11 +169,13 @@ _BARE: dict[bytes, Callable[[], Command]] = {
 _PARSERS: dict[bytes, Callable[[Cursor], Command]] = {
     b"APPEND": parse_append,
     b"AUTHENTICATE": parse_authenticate,
+    b"CANCELUPDATE": parse_cancelupdate,
     b"COMPRESS": parse_compress,
     b"CREATE": parse_create,
     b"DELETE": parse_delete,
     b"DELETEACL": parse_deleteacl,
     b"ENABLE": parse_enable,
+    b"ESEARCH": parse_esearch,
     b"EXAMINE": parse_examine,
     b"GETACL": parse_getacl,
     b"GETMETADATA": parse_getmetadata,

@@ -7,10 +7,9 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from imap.protocol.partial import Partial, parse_partial
 from imap.protocol.sequence import compact
 from imap.protocol.tokens import Cursor
-
-_MOST = (1 << 32) - 1  # nz-number
 
 
 class ReturnOption(enum.Enum):
@@ -22,25 +21,10 @@ class ReturnOption(enum.Enum):
     COUNT = b"COUNT"
     SAVE = b"SAVE"
     PARTIAL = b"PARTIAL"
-
-
-@dataclass(slots=True)
-class Partial:
-    """A window of a result, its numbers as the client wrote them: from 1 on, from -1 backwards."""
-
-    first: int
-    last: int
-
-    def window(self, count: int) -> tuple[int, int]:
-        """The places [start, end) of a result of `count` messages."""
-        low, high = sorted((self.first, self.last))
-        if high < 0:
-            # RFC 9394 §3.1: -1 is the last of the result.
-            return max(0, count + low), max(0, count + high + 1)
-        return min(count, low - 1), min(count, high)
-
-    def encode(self) -> bytes:
-        return b"%d:%d" % (self.first, self.last)
+    CONTEXT = b"CONTEXT"
+    """RFC 5267 §4.2: a hint that more will be asked of the result; it changes nothing here."""
+    UPDATE = b"UPDATE"
+    """RFC 5267 §4.3: changes of the result are told from then on."""
 
 
 @dataclass(slots=True)
@@ -54,6 +38,11 @@ class Return:
     def saves(self) -> bool:
         """True if the result is kept for `$`."""
         return ReturnOption.SAVE in self.options
+
+    @property
+    def updates(self) -> bool:
+        """True if changes of the result are to be told."""
+        return ReturnOption.UPDATE in self.options
 
     @property
     def tells(self) -> bool:
@@ -124,7 +113,8 @@ def parse_return(cursor: Cursor) -> Return | None:
     return Return(options or EVERYTHING.options, windows[0] if windows else None)
 
 
-# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range
+# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "PARTIAL" SP partial-range /
+#                     "CONTEXT" / "UPDATE"
 def _parse_option(cursor: Cursor) -> tuple[ReturnOption, Partial | None]:
     start = cursor.position
     option = _OPTIONS.get(cursor.word())
@@ -133,23 +123,7 @@ def _parse_option(cursor: Cursor) -> tuple[ReturnOption, Partial | None]:
     if option is not ReturnOption.PARTIAL:
         return option, None
     cursor.space()
-    start = cursor.position
-    first = _parse_end(cursor)
-    cursor.expect(b":")
-    last = _parse_end(cursor)
-    if (first < 0) is not (last < 0):
-        raise cursor.fail("a window counts from one end", start)
-    return option, Partial(first, last)
-
-
-# partial-range = nz-number ":" nz-number / MINUS nz-number ":" MINUS nz-number
-def _parse_end(cursor: Cursor) -> int:
-    start = cursor.position
-    backwards = cursor.take(b"-")
-    number = cursor.number64()
-    if not 0 < number <= _MOST:
-        raise cursor.fail("expected a number of 32 bits above 0", start)
-    return -number if backwards else number
+    return option, parse_partial(cursor)
 
 
 def in_order(numbers: Sequence[int]) -> bytes:

@@ -7,6 +7,7 @@ commands.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from imap.protocol.partial import Partial, parse_partial
 from imap.protocol.sequence import STAR, SequenceSet
 from imap.protocol.tokens import Cursor
 
@@ -39,13 +40,13 @@ class SelectParameters:
 class FetchModifiers:
     """The modifiers of FETCH; `changed_since` None: messages are not chosen by their modseq.
 
-    `vanished`: what was expunged since then is told too (§3.2.6). `partial`: first and last place
-    among the messages, both counted from the end if negative (RFC 9394 §3.3).
+    `vanished`: what was expunged since then is told too (§3.2.6). `partial`: which of the messages
+    (RFC 9394 §3.3).
     """
 
     changed_since: int | None = None
     vanished: bool = False
-    partial: tuple[int, int] | None = None
+    partial: Partial | None = None
 
 
 # select-params = SP "(" select-param *(SP select-param) ")" (RFC 4466 §2.1)
@@ -84,7 +85,7 @@ def parse_fetch_modifiers(cursor: Cursor, by_uid: bool) -> FetchModifiers:
             modifiers.vanished = True
         elif word == b"PARTIAL":
             cursor.space()
-            modifiers.partial = parse_partial_range(cursor)
+            modifiers.partial = parse_partial(cursor)
         else:
             return False
         return True
@@ -122,21 +123,6 @@ def parse_modseq(cursor: Cursor) -> int:
     if value == 0:
         raise cursor.fail("expected a number above 0", start)
     return value
-
-
-# RFC 9394 §3.3: partial-range = nz-number ":" nz-number / MINUS nz-number ":" MINUS nz-number
-def parse_partial_range(cursor: Cursor) -> tuple[int, int]:
-    """Places, the nearer to the beginning or the end first: (1, 100) or (-1, -100)."""
-    start = cursor.position
-    sign = -1 if cursor.take(b"-") else 1
-    first = parse_modseq(cursor)
-    cursor.expect(b":")
-    if sign < 0:
-        cursor.expect(b"-")
-    last = parse_modseq(cursor)
-    if max(first, last) >= STAR:
-        raise cursor.fail("message numbers have 32 bits", start)
-    return sign * min(first, last), sign * max(first, last)
 
 
 def _parse_resync(cursor: Cursor) -> Resync:

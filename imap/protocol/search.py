@@ -197,6 +197,11 @@ class Search:
         """True if the result is kept for `$` (RFC 5182)."""
         return self.returned is not None and self.returned.saves
 
+    @property
+    def updates(self) -> bool:
+        """True if changes of the result are to be told (RFC 5267)."""
+        return self.returned is not None and self.returned.updates
+
 
 # Looked up here, never in Python's registry of codecs: that one holds codecs that are no charsets
 # and remembers every unknown name it is asked for.

@@ -459,7 +459,7 @@ def test_the_stages_agree_with_a_naive_evaluation(samples: list[Sample], key: Se
         for one in each_key(key)
         if isinstance(one, DateKey) and one.field is DateField.SAVED
     }
-    ground = Ground(picked, count, 2 * count, ["one", "two"], "utf-8", NOW, came=came)
+    ground = Ground(picked, 1, count, 2 * count, ["one", "two"], "utf-8", NOW, came=came)
     test = compiled(key, ground)
     expected = {n - 1 for n, sample in enumerate(samples, 1) if naive(key, n, sample)}
     surely, undecided = divide(test, count)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from imap.mailbox import MailboxState
 from imap.named import Span, paged
+from imap.protocol.partial import Partial
 from imap.protocol.sequence import SequenceSet, runs
 from imap.vanished import common, matched_uid, vanished_earlier, without
 from imap.view import View
@@ -105,6 +106,6 @@ def test_pages_of_messages(chosen: set[int], first: int, more: int, backwards: b
     ordered = sorted(chosen)
     if backwards:
         expected = set(ordered[::-1][first - 1 : last])
-        assert each(paged(spans(chosen), -first, -last)) == expected
+        assert each(paged(spans(chosen), Partial(-first, -last))) == expected
     else:
-        assert each(paged(spans(chosen), first, last)) == set(ordered[first - 1 : last])
+        assert each(paged(spans(chosen), Partial(first, last))) == set(ordered[first - 1 : last])

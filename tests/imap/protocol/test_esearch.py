@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from imap.protocol.command import Command
 from imap.protocol.errors import ParseError
-from imap.protocol.esearch import Partial, Return, ReturnOption, in_order
+from imap.protocol.esearch import Return, ReturnOption, in_order
+from imap.protocol.partial import Partial
 from imap.protocol.responses import esearch
 from imap.protocol.search import AllKey, FlagKey, Search
 from imap.protocol.sequence import SequenceSet
@@ -34,6 +35,9 @@ def asked(*options: ReturnOption, partial: Partial | None = None) -> Return:
         (b"RETURN (SAVE)", asked(SAVE)),
         (b"RETURN (SAVE MIN)", asked(SAVE, MIN)),
         (b"RETURN (PARTIAL 23500:24000)", asked(PARTIAL, partial=Partial(23500, 24000))),
+        # RFC 5267 §4.2, §4.3
+        (b"RETURN (CONTEXT COUNT)", asked(ReturnOption.CONTEXT, COUNT)),
+        (b"RETURN (UPDATE)", asked(ReturnOption.UPDATE)),
         (b"RETURN (COUNT PARTIAL -1:-100)", asked(COUNT, PARTIAL, partial=Partial(-1, -100))),
     ],
 )
@@ -48,7 +52,7 @@ def test_options(parse: Parse, text: bytes, returned: Return) -> None:
     "text",
     [
         *(b"RETURN", b"RETURN ALL", b"RETURN (", b"RETURN ()", b"RETURN () ", b"RETURN(MIN) ALL"),
-        *(b"RETURN (FOO) ALL", b"RETURN (UPDATE) ALL", b"RETURN (MIN MAX ALL", b"ALL RETURN (MIN)"),
+        *(b"RETURN (FOO) ALL", b"RETURN (MIN MAX ALL", b"ALL RETURN (MIN)"),
         *(b"RETURN (PARTIAL) ALL", b"RETURN (PARTIAL 1) ALL", b"RETURN (PARTIAL 0:1) ALL"),
         *(b"RETURN (PARTIAL 1:-1) ALL", b"RETURN (PARTIAL 1:*) ALL", b"RETURN (PARTIAL -0:-1) ALL"),
         *(b"RETURN (PARTIAL 1:4294967296) ALL", b"RETURN (PARTIAL 1:2 ALL) ALL"),

@@ -46,6 +46,7 @@ WORDS = [
     *(b"PARTIAL -1:-2", b'"/flags/a" all 1', b"(1:2 3,4)"),
     *(b"GETQUOTA", b"SETQUOTA", b"STORAGE", b"SETACL", b"DELETEACL", b"LISTRIGHTS", b"anyone"),
     *(b"GETMETADATA", b"SETMETADATA", b"DEPTH", b"/shared/comment", b"/private"),
+    *(b"ESEARCH", b"IN (", b"SUBTREE-ONE", b"CANCELUPDATE", b'"a1"', b"UPDATE", b"CONTEXT"),
     *(b"NOTIFY", b"SET STATUS (", b"PERSONAL (", b"MessageNew (", b"MessageExpunge", b"SUBTREE"),
     *(
         b"UIDAFTER 1",

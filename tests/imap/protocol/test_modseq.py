@@ -14,6 +14,7 @@ from imap.protocol.modseq import (
     modified_code,
     vanished,
 )
+from imap.protocol.partial import Partial
 from imap.protocol.search import (
     ModseqKey,
     Search,
@@ -112,10 +113,10 @@ def test_parameters_of_select(parse: Parse, line: bytes, expected: Select) -> No
         (b"UID FETCH 1 FLAGS ()", 22),
         (b"FETCH 1 FLAGS (PARTIAL 1:2)", 16),
         (b"UID FETCH 1 FLAGS (PARTIAL 0:2)", 30),
-        (b"UID FETCH 1 FLAGS (PARTIAL 1:-2)", 32),
-        (b"UID FETCH 1 FLAGS (PARTIAL -1:2)", 33),
+        (b"UID FETCH 1 FLAGS (PARTIAL 1:-2)", 30),
+        (b"UID FETCH 1 FLAGS (PARTIAL -1:2)", 30),
         (b"UID FETCH 1 FLAGS (PARTIAL 1:*)", 32),
-        (b"UID FETCH 1 FLAGS (PARTIAL 1:4294967296)", 30),
+        (b"UID FETCH 1 FLAGS (PARTIAL 1:4294967296)", 32),
         (b"STORE 1 (UNCHANGEDSINCE) FLAGS ()", 26),
         (b"STORE 1 (UNCHANGEDSINCE 1 UNCHANGEDSINCE 1) FLAGS ()", 29),
         (b"STORE 1 (CHANGEDSINCE 1) FLAGS ()", 12),
@@ -147,7 +148,7 @@ def test_modifiers_of_fetch(parse: Parse) -> None:
     )
     both = parse(b"UID FETCH 1:* FAST (PARTIAL -30:-1 CHANGEDSINCE 98305)")
     assert isinstance(both, Fetch)
-    assert both.modifiers == FetchModifiers(98305, partial=(-1, -30))
+    assert both.modifiers == FetchModifiers(98305, partial=Partial(-30, -1))
 
 
 def test_modifiers_of_store(parse: Parse) -> None:
