@@ -216,4 +216,8 @@ def thunderbird(folder: Path, owner: Owner) -> Iterator[Thunderbird]:
             yield running
     finally:
         process.terminate()
-        process.wait(_PATIENCE)
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
