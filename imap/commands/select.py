@@ -29,14 +29,14 @@ async def select(session: Session, command: Select) -> Answer:
     row = found.mailbox
     if row is None or not found.grants("r"):
         return found.refused()
+    # RFC 9051 §6.3.2: SELECT tells the LIST of its mailbox.
+    listed = await list_line(session, command.mailbox, found) if session.rev2 else b""
     read_only = command.read_only or not may_change(found.rights)
     try:
         opened = await session.services.mailboxes.open(row.id)
         view = await opened.enter(read_only=read_only, takes_recent=not session.rev2)
     except MailboxDeleted:
         return missing()
-    # RFC 9051 §6.3.2: SELECT tells the LIST of its mailbox.
-    listed = await list_line(session, command.mailbox, found) if session.rev2 else b""
     access = Access(session.node, row, session.user().id, found.rights, as_of=as_of)
     session.selected = Selected(command.mailbox, opened, view, access)
     await session.write(_describe(session, session.selected) + listed)
