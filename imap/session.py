@@ -21,6 +21,7 @@ from imap.notifier import Notifier
 from imap.opened import OpenMailbox
 from imap.protocol.events import Frame, LiteralRequested
 from imap.protocol.responses import Condition
+from imap.protocol.tokens import NOTHING_SAID
 from imap.registry import Mailboxes
 from imap.view import View
 from mailserver.accounts import Account
@@ -138,7 +139,9 @@ class Session:
     utf8: bool = False  # mailbox names are UTF-8 both ways (RFC 6855, RFC 9051)
     enabled: frozenset[str] = frozenset()  # RFC 5161
     tag: bytes = b""  # of the command that runs
-    said: Mapping[str, str] = field(default_factory=dict)  # as `Request.said` of that command
+    said: Mapping[str, str] = field(
+        default_factory=lambda: NOTHING_SAID
+    )  # as `Request.said` of that command
     hidden: frozenset[str] = frozenset()  # capabilities it is not told of, in upper case
     notifier: Notifier | None = None  # what NOTIFY asked for (RFC 5465); None: it was never given
     annotations: Annotations | None = None  # if it hears of their changes (RFC 5464 §4.4)

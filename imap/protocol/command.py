@@ -3,7 +3,7 @@
 Any frame gives a `Request` or raises ParseError, which carries the tag if there was one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from imap.protocol.acl import (
@@ -87,7 +87,7 @@ from imap.protocol.sort import Sort, parse_sort
 from imap.protocol.status import Status, parse_status
 from imap.protocol.store import Store, parse_store
 from imap.protocol.thread import Threading, parse_thread
-from imap.protocol.tokens import Cursor
+from imap.protocol.tokens import NOTHING_SAID, Cursor
 
 Command = (
     Append
@@ -150,7 +150,7 @@ class Request:
 
     tag: bytes
     command: Command
-    said: dict[str, str] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=lambda: NOTHING_SAID)
 
 
 _BARE: dict[bytes, Callable[[], Command]] = {

@@ -6,8 +6,9 @@ order, so that no rule ever looks into one.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from imap.protocol.dates import parse_date, parse_date_time
@@ -50,6 +51,9 @@ T = TypeVar("T")
 
 _NUMBER64 = (1 << 63) - 1
 
+NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
+"""The names of commands that have none to remember: one for all sessions."""
+
 
 class Cursor:
     """A place in the text of a command.
@@ -65,7 +69,7 @@ class Cursor:
         self.literals = frame.literals
         self.position = 0
         self.utf8 = utf8
-        self.said: dict[str, str] = {}
+        self.said = NOTHING_SAID
         self._next_literal = 0
 
     def fail(self, text: str, position: int | None = None) -> ParseError:
@@ -268,7 +272,7 @@ class Cursor:
             raise error.moved(start if plain else start - error.position) from None
         normal = normalised(decoded)
         if normal != decoded:
-            self.said[normal] = decoded
+            self.said = {**self.said, normal: decoded}
         return normal
 
     def date(self) -> date:

@@ -81,7 +81,8 @@ async def test_storage_that_is_away_is_told_and_the_session_lives(doors: Doors, 
     alice = await doors.login()
     await alice.do("SELECT INBOX")
     await node.database.close()
-    for command in ("SELECT INBOX", 'LIST "" *', "CREATE x", "APPEND INBOX {3+}\r\nabc"):
+    assert (await alice.ask("SELECT INBOX")).ok  # is known
+    for command in ("SELECT Drafts", 'LIST "" *', "CREATE x", "APPEND INBOX {3+}\r\nabc"):
         assert (await alice.ask(command)).tagged.startswith(b"NO [UNAVAILABLE]"), command
     assert (await alice.ask("NOOP")).ok
     assert (await alice.ask("LOGOUT")).ok

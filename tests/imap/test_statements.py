@@ -1,4 +1,4 @@
-"""What commands ask of Postgres, as asyncpg logs it: a known mailbox costs next to nothing."""
+"""What commands ask of Postgres, as asyncpg logs it: a known mailbox costs nothing."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -55,17 +55,18 @@ def assert_about(found: list[str], tables: Sequence[str]) -> None:
 
 
 SELECTING = {
-    b"SELECT INBOX": ["FROM mailbox"],
-    b"EXAMINE INBOX": ["FROM mailbox"],
-    b"SELECT INBOX (CONDSTORE)": ["FROM mailbox"],
-    b"SELECT INBOX (QRESYNC (1 2))": ["FROM mailbox", "FROM mailbox_event"],
+    b"SELECT INBOX": [],
+    b"EXAMINE INBOX": [],
+    b"SELECT INBOX (CONDSTORE)": [],
+    b"SELECT INBOX (QRESYNC (1 2))": ["FROM mailbox_event"],
+    b"STATUS INBOX (MESSAGES UNSEEN UIDNEXT HIGHESTMODSEQ)": [],
     # whose it is, the mailbox, and who may do what with it
     b"SELECT " + SHARED: ["FROM account", "FROM mailbox", "FROM mailbox_right"],
 }
 
 
 @pytest.mark.parametrize("line", SELECTING)
-async def test_a_known_mailbox_is_selected_by_one_statement(
+async def test_a_known_mailbox_is_selected_without_a_statement(
     shared: Services, statements: list[str], line: bytes
 ) -> None:
     if SHARED in line:
@@ -76,14 +77,16 @@ async def test_a_known_mailbox_is_selected_by_one_statement(
     await client.ok(b"ENABLE QRESYNC")
     await client.do(line)  # what is known of the accounts
     assert_about(await asked(client, statements, line), SELECTING[line])
-    assert await asked(client, statements, b"UNSELECT") == []
+    statements.clear()
+    await client.do(b"UNSELECT")
+    assert statements == []
 
 
 async def test_of_new_mail_only_itself_is_read(shared: Services, statements: list[str]) -> None:
     client = await Client.login(shared)
     await client.ok(b"SELECT INBOX")
     await client.deliver(message("new"))
-    tables = ["FROM mailbox", "FROM mailbox_event", "FROM mailbox_message", "UPDATE mailbox"]
+    tables = ["FROM mailbox_event", "FROM mailbox_message", "UPDATE mailbox"]
     assert_about(await asked(client, statements, b"SELECT INBOX"), tables)
 
 
