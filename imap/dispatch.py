@@ -32,7 +32,7 @@ from imap.commands import (
 )
 from imap.commands import status as status_
 from imap.commands.list_line import tell_normalised
-from imap.opened import MailboxDeleted
+from imap.mailboxes.opened import MailboxDeleted
 from imap.place import no_permission
 from imap.protocol import responses
 from imap.protocol.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl

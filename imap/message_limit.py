@@ -7,16 +7,16 @@ which; what is done whole or not at all is refused.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imap.named import Span, paged, size
-from imap.opened import OpenMailbox
+from imap.mailboxes.named import Span, paged, size
+from imap.mailboxes.opened import OpenMailbox
+from imap.mailboxes.writing import deleted
 from imap.protocol import responses
 from imap.protocol.message_limit import message_limit_code
 from imap.protocol.partial import Partial
 from imap.protocol.responses import Condition
 from imap.protocol.search import AndKey, SearchKey, SequenceKey, UidKey
-from imap.search_keys import Ground, test_of
+from imap.searching.keys import Ground, test_of
 from imap.session import Answer, Session
-from imap.writing import deleted
 
 
 def limit(session: Session) -> int:

@@ -12,9 +12,9 @@ from functools import partial
 from imap.connection import LINGER, Doorway
 from imap.conversation import Conversation
 from imap.known_names import KnownNames
-from imap.message_cache import MessageCache
+from imap.mailboxes.registry import Mailboxes
+from imap.messages.cache import MessageCache
 from imap.protocol.events import Limits
-from imap.registry import Mailboxes
 from imap.session import Services
 from mailserver.accepting import Acceptor, Entrance
 from mailserver.logs import logger

@@ -13,17 +13,17 @@ from enum import Enum, Flag, auto
 from typing import Protocol
 
 from imap.access import Access
-from imap.annotations import Annotations
-from imap.contexts import Contexts
+from imap.changes.annotations import Annotations
+from imap.changes.notifier import Notifier
 from imap.known_names import KnownNames
-from imap.message_cache import MessageCache
-from imap.notifier import Notifier
-from imap.opened import OpenMailbox
+from imap.mailboxes.opened import OpenMailbox
+from imap.mailboxes.registry import Mailboxes
+from imap.mailboxes.view import View
+from imap.messages.cache import MessageCache
 from imap.protocol.events import Frame, LiteralRequested
 from imap.protocol.responses import Condition
 from imap.protocol.tokens import NOTHING_SAID
-from imap.registry import Mailboxes
-from imap.view import View
+from imap.searching.contexts import Contexts
 from mailserver.accounts import Account
 from mailserver.node import Node
 

@@ -6,14 +6,14 @@ always as of their line.
 
 from collections.abc import Iterator
 
-from imap.flag_rights import needed
+from imap.mailboxes.flag_rights import needed
+from imap.mailboxes.rendering import flags_bytes
 from imap.protocol import responses
 from imap.protocol.fetch import encode_fetch, encode_uid_fetch
 from imap.protocol.flags import ANY_KEYWORD, SYSTEM_FLAGS
 from imap.protocol.modseq import highestmodseq_code, vanished
 from imap.protocol.responses import Condition
 from imap.protocol.sequence import runs
-from imap.rendering import flags_bytes
 from imap.session import Selected, Session
 from mailserver.storage.keywords import KEYWORD_LIMIT
 

@@ -55,7 +55,7 @@ class Texts:
         return True
 
     def document(self, uid: int) -> Document:
-        """The tokens, of what SEARCH compares (imap/search_keys.py)."""
+        """The tokens, of what SEARCH compares (imap/searching/keys.py)."""
         body: set[bytes] = set()
         around: set[bytes] = set()
         for text in field_texts(self.header):

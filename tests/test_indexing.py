@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imap.columns import DELETED
-from imap.writing import Change, Storing
+from imap.mailboxes.columns import DELETED
+from imap.mailboxes.writing import Change, Storing
 from mailserver import indexing
 from mailserver.indexing import Indexer
 from mailserver.metrics import SEARCH_INDEXED, SEARCH_LAG, SEARCH_WAITING

@@ -8,8 +8,8 @@ does.
 from datetime import UTC, datetime
 
 from imap.commands.incoming import Incoming, Refusal
-from imap.flag_masks import divided
-from imap.flag_rights import permitted_mask
+from imap.mailboxes.flag_masks import divided
+from imap.mailboxes.flag_rights import permitted_mask
 from imap.place import Found, look_up, missing
 from imap.protocol import flags, responses
 from imap.protocol.append import Append, AppendMessage

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 
-from imap import contents
+from imap.messages import contents
+from imap.messages.sections import Range, clip, finish, is_made, locate
 from imap.protocol.errors import ParseError
 from imap.protocol.fetch import BodyItem
 from imap.protocol.section import Section
 from imap.protocol.url import MessageUrl, parse_url
-from imap.sections import Range, clip, finish, is_made, locate
 from imap.session import Session
 from mailserver.mail.parts import PartTable
 from mailserver.objects import ObjectMissing

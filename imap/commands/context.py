@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 from imap.commands.search import Found, ground_of, matching
 from imap.commands.sort import compared
-from imap.contexts import Context, Contexts, Sorted, told
-from imap.named import uid_spans
-from imap.picked import pick
+from imap.mailboxes.named import uid_spans
+from imap.mailboxes.picked import pick
 from imap.protocol import responses
 from imap.protocol.context import CancelUpdate, Change
 from imap.protocol.search import asks_modseq
 from imap.protocol.sequence import SequenceSet
+from imap.searching.contexts import Context, Contexts, Sorted, told
+from imap.searching.sort_values import Rank, ranks
 from imap.session import Answer, Selected, Session
-from imap.sort_values import Rank, ranks
 from imap.updates import update_lines
 from mailserver.errors import StorageUnavailable
 from mailserver.logs import logger

@@ -4,11 +4,11 @@ All or nothing: the target has all the messages, or the command is answered by N
 """
 
 from imap import message_limit
-from imap.copying import Copied
-from imap.flag_rights import permitted_mask
-from imap.named import Span, named, size, uid_ranges
-from imap.opened import MailboxDeleted
-from imap.picked import pick
+from imap.mailboxes.copying import Copied
+from imap.mailboxes.flag_rights import permitted_mask
+from imap.mailboxes.named import Span, named, size, uid_ranges
+from imap.mailboxes.opened import MailboxDeleted
+from imap.mailboxes.picked import pick
 from imap.place import Found, look_up, missing
 from imap.progress import while_waiting
 from imap.protocol import responses

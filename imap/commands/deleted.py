@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from imap.columns import DELETED
-from imap.opened import MailboxDeleted
+from imap.mailboxes.columns import DELETED
+from imap.mailboxes.opened import MailboxDeleted
 from imap.protocol.status import StatusItem
 from imap.session import Session
 from mailserver.storage import messages

@@ -1,7 +1,7 @@
 """EXPUNGE (RFC 3501 §6.4.3) and UID EXPUNGE (RFC 4315 §2.1)."""
 
 from imap import message_limit
-from imap.named import uid_ranges, uid_spans
+from imap.mailboxes.named import uid_ranges, uid_spans
 from imap.progress import while_waiting
 from imap.protocol import responses
 from imap.protocol.modseq import highestmodseq_code

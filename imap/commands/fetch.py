@@ -7,31 +7,33 @@ for that and its bytes end early, the connection ends, since nothing else can en
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from imap import binary, contents, fetch_plan, message_limit, static
-from imap.binary import Encoded
-from imap.columns import MAX_UID, SEEN
+from imap import message_limit
+from imap.commands.fetch_items import COLUMNS, Items
 from imap.commands.vanished import tell_vanished
-from imap.contents import Wanted
-from imap.fetch_plan import PlannedMessage, Value
-from imap.fetch_rows import FetchRows, escaped
-from imap.message_cache import Batch, RowByRow
-from imap.named import Span, changed_since, chunks, named, paged, size
-from imap.picked import Picked, pick
+from imap.mailboxes.columns import MAX_UID, SEEN
+from imap.mailboxes.named import Span, changed_since, chunks, named, paged, size
+from imap.mailboxes.picked import Picked, pick
+from imap.mailboxes.rendering import flag_texts
+from imap.mailboxes.writing import Change, Storing
+from imap.messages import binary, contents, static
+from imap.messages import plan as fetch_plan
+from imap.messages.binary import Encoded
+from imap.messages.cache import Batch, RowByRow
+from imap.messages.contents import Wanted
+from imap.messages.plan import PlannedMessage, Value
+from imap.messages.rows import FetchRows, escaped
+from imap.messages.sections import Range, finish, is_made
 from imap.protocol import responses
 from imap.protocol.fetch import BinaryItem, BodyItem, Fetch, FetchAttribute, SectionItem
 from imap.protocol.objectid import EMAILID_PAIR
 from imap.protocol.savedate import encode_saved
 from imap.protocol.sequence import runs
 from imap.protocol.strings import char8, literal
-from imap.rendering import flag_texts
-from imap.sections import Range, finish, is_cached, is_made
 from imap.session import Answer, Disconnected, Session
 from imap.updates import flags_in_use
-from imap.writing import Change, Storing
 from mailserver import metrics
 from mailserver.errors import StorageUnavailable
 from mailserver.objects import ObjectMissing
@@ -43,27 +45,7 @@ _COLUMNS_AT_ONCE = 2000  # messages whose answer is FLAGS and UID, about 100 KB
 _ROWS_AT_ONCE = 500
 _STREAMED = 1 << 20  # bytes: a message that has more to tell is written in pieces of this size
 
-_COLUMNS = {
-    **dict.fromkeys(static.ATTRIBUTES, Column.STATIC),
-    FetchAttribute.BODY: Column.BODY,
-    FetchAttribute.BODYSTRUCTURE: Column.BODYSTRUCTURE,
-    FetchAttribute.THREADID: Column.THREAD,
-}
-
 Values = Mapping[Column, Sequence[bytes]]
-_UID_AND_MODSEQ = (FetchAttribute.UID, FetchAttribute.MODSEQ)
-_OF_MAILBOX = frozenset(
-    (
-        *_UID_AND_MODSEQ,
-        *(FetchAttribute.EMAILID, FetchAttribute.SAVEDATE),
-    )
-)
-
-
-def modseq_items(session: Session) -> list[FetchAttribute]:
-    """What RFC 7162 §3.2.4 adds to responses; all is in the mailbox's columns."""
-    # RFC 9586 §3: UIDFETCH tells the UID anyway.
-    return [FetchAttribute.MODSEQ] if session.uid_only else [*_UID_AND_MODSEQ]
 
 
 async def fetch(session: Session, command: Fetch) -> Answer:
@@ -97,63 +79,6 @@ async def fetch(session: Session, command: Fetch) -> Answer:
     else:
         done = Answer.ok("FETCH completed")
     return await message_limit.limited(session, done, lowest)
-
-
-@dataclass(slots=True)
-class Items:
-    """What is told of each message; the items without FLAGS keep the client's order."""
-
-    attributes: list[FetchAttribute]
-    flags: bool = False
-    sections: list[SectionItem] = field(default_factory=list)
-    sets_seen: bool = False
-    cached: list[bool] = field(init=False)  # of `sections`: can be made of what the row keeps
-    columns: frozenset[Column] = field(init=False)  # that the attributes are made of
-
-    def __post_init__(self) -> None:
-        self.cached = [
-            isinstance(item, BodyItem) and is_cached(item.section) for item in self.sections
-        ]
-        self.columns = frozenset(_COLUMNS[item] for item in self.attributes if item in _COLUMNS)
-
-    @classmethod
-    def of(cls, session: Session, command: Fetch) -> "Items":
-        # RFC 3501 §6.4.8: UID is in every response to a UID command, asked for or not;
-        # RFC 9586 §3: but in UIDFETCH, which begins with it.
-        asked = [FetchAttribute.UID] if command.by_uid and not session.uid_only else []
-        if command.modifiers.changed_since is not None:
-            asked.append(FetchAttribute.MODSEQ)  # RFC 7162 §3.1.4.1
-        sections = [item for item in command.items if not isinstance(item, FetchAttribute)]
-        # RFC 3501 §6.4.5: only BODY.PEEK leaves \Seen alone, and so does EXAMINE (§6.3.2).
-        # RFC 3516 §4.2: BINARY.PEEK and BINARY.SIZE do too. RFC 4314 §4: without `s` all do.
-        selected = session.mailbox()
-        read_only = selected.view.read_only or not selected.access.may("s")
-        sets_seen = not read_only and any(not item.peek for item in sections)
-        if sets_seen and session.condstore:
-            asked += modseq_items(session)  # RFC 7162 §3.2.4
-        items = [*asked, *command.items]
-        attributes = [item for item in items if isinstance(item, FetchAttribute)]
-        return cls(
-            [item for item in dict.fromkeys(attributes) if item is not FetchAttribute.FLAGS],
-            FetchAttribute.FLAGS in attributes,
-            [item for place, item in enumerate(sections) if item not in sections[:place]],
-            sets_seen,
-        )
-
-    @property
-    def static(self) -> frozenset[FetchAttribute]:
-        """Which of the ready-made static items are told."""
-        return frozenset(self.attributes).intersection(static.ATTRIBUTES)
-
-    @property
-    def needs_rows(self) -> bool:
-        """True if the mailbox's columns are not enough."""
-        return bool(self.sections) or not _OF_MAILBOX.issuperset(self.attributes)
-
-    @property
-    def in_columns(self) -> bool:
-        """True if columns of ready-made bytes are enough, as far as they are kept."""
-        return all(self.cached) and FetchAttribute.PREVIEW not in self.attributes
 
 
 class UnknownEncoding(Exception):
@@ -320,7 +245,7 @@ class _Fetching:
                 lines.add(b"PREVIEW %b", [ready(key) or b"NIL" for key in picked.message_ids])
             elif item is FetchAttribute.SAVEDATE:
                 lines.add(b"SAVEDATE %b", encode_saved(picked.uids, self._saved))
-            elif (which := _COLUMNS[item]) is not Column.STATIC:
+            elif (which := COLUMNS[item]) is not Column.STATIC:
                 lines.add(item.value + b" %b", values[which])
             elif first:
                 first = False

@@ -6,8 +6,8 @@ a mailbox open, here or elsewhere, hear of its end by `MailboxChanges`.
 
 from collections.abc import Iterable, Sequence
 
-from imap.columns import MAX_UID
 from imap.commands.special_use import refused_use
+from imap.mailboxes.columns import MAX_UID
 from imap.place import Place, find, missing, no_permission, rights_in, whose
 from imap.protocol import responses
 from imap.protocol.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from imap.annotations import SERVER, Annotations, changes
+from imap.changes.annotations import SERVER, Annotations, changes
 from imap.protocol.metadata import encode_entries
 from imap.protocol.notify import NotifyEvent
 from imap.session import Session

@@ -5,20 +5,20 @@ What the user may not read, or what is not there, is left out without a word.
 
 from dataclasses import dataclass
 
-from imap.columns import MAX_UID
 from imap.commands.search import Found, found_in, ground_of, refused
-from imap.opened import MailboxDeleted
-from imap.picked import pick
+from imap.mailboxes.columns import MAX_UID
+from imap.mailboxes.opened import MailboxDeleted
+from imap.mailboxes.picked import pick
+from imap.mailboxes.view import View
 from imap.protocol import responses
 from imap.protocol.context import noupdate_code
 from imap.protocol.multisearch import SELECTED, Esearch, encode_found
 from imap.protocol.responses import Condition
 from imap.protocol.search import SearchKey, UidKey, asks_modseq, each_key, names_numbers
 from imap.protocol.sequence import runs
+from imap.searching.sources import is_meant
 from imap.session import Answer, Session
 from imap.shared import visible
-from imap.sources import is_meant
-from imap.view import View
 from mailserver.storage import mailboxes
 
 MOST = 1_000  # mailboxes of one search

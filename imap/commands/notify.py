@@ -6,12 +6,13 @@ What changed is told by one query for all mailboxes that changed, however many a
 from bisect import bisect_right
 from dataclasses import replace
 
+from imap.changes.interest import Interest, Names, names_changed, status_items
+from imap.changes.notifier import Notifier
 from imap.commands import listing, metadata_changes
 from imap.commands.context import tell_updates
-from imap.commands.fetch import Items, respond
+from imap.commands.fetch import respond
+from imap.commands.fetch_items import Items
 from imap.commands.status import status_line
-from imap.interest import Interest, Names, names_changed, status_items
-from imap.notifier import Notifier
 from imap.protocol import responses
 from imap.protocol.fetch import Fetch
 from imap.protocol.listing import List, ListReturn, encode_list

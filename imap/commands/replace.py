@@ -5,8 +5,8 @@ The old message is expunged whatever its flags are, and nothing of it comes over
 
 from imap.commands.append import placement
 from imap.commands.incoming import Incoming, Refusal
-from imap.named import named, size
-from imap.opened import MessageGone
+from imap.mailboxes.named import named, size
+from imap.mailboxes.opened import MessageGone
 from imap.place import Found, look_up, missing
 from imap.protocol import responses
 from imap.protocol.modseq import highestmodseq_code

@@ -6,9 +6,11 @@ what is gone in the mailbox's log.
 
 from collections.abc import Iterable
 
-from imap.commands.fetch import Items, modseq_items, respond
+from imap.commands.fetch import respond
+from imap.commands.fetch_items import Items, modseq_items
 from imap.commands.vanished import tell_vanished
-from imap.named import changed_since, uid_spans
+from imap.mailboxes.named import changed_since, uid_spans
+from imap.mailboxes.vanished import matched_uid
 from imap.protocol.command import Command
 from imap.protocol.fetch import Fetch, FetchAttribute
 from imap.protocol.listing import List
@@ -20,7 +22,6 @@ from imap.protocol.status import Status, StatusItem
 from imap.protocol.store import Store
 from imap.session import Answer, Session
 from imap.updates import highest_modseq
-from imap.vanished import matched_uid
 
 
 def refused_without_enable(session: Session, command: Command) -> Answer | None:

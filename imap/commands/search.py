@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from imap import contents, message_limit
-from imap.contents import Wanted
-from imap.contexts import Context, Contexts, Sorted, Unsorted, changes_by_itself
-from imap.named import Span
-from imap.picked import Picked, pick
+from imap import message_limit
+from imap.mailboxes.named import Span
+from imap.mailboxes.picked import Picked, pick
+from imap.mailboxes.view import View
+from imap.messages import contents
+from imap.messages.contents import Wanted
 from imap.progress import Progress
 from imap.protocol import responses
 from imap.protocol.context import noupdate_code
@@ -33,12 +34,12 @@ from imap.protocol.search import (
 )
 from imap.protocol.sequence import runs
 from imap.protocol.sort import Criterion
-from imap.search_index import FEW, ask
-from imap.search_keys import Day, Ground, needles, test_of
-from imap.search_tree import Facts, Joined, Marked, Stage, Test, divide
+from imap.searching.contexts import Context, Contexts, Sorted, Unsorted, changes_by_itself
+from imap.searching.index import FEW, ask
+from imap.searching.keys import Day, Ground, needles, test_of
+from imap.searching.sort_values import Rank
+from imap.searching.tree import Facts, Joined, Marked, Stage, Test, divide
 from imap.session import Answer, Session
-from imap.sort_values import Rank
-from imap.view import View
 from mailserver.mail.parts import PartTable
 from mailserver.mail.text import Stretch, readable
 from mailserver.storage.saved import Compared, on_days

@@ -1,10 +1,10 @@
 """SELECT and EXAMINE, and the commands that leave a mailbox (RFC 3501 §6.3.1, §6.4; RFC 3691)."""
 
 from imap.access import Access
-from imap.columns import SEEN, Columns
 from imap.commands.list_line import list_line
 from imap.commands.resync import resynchronise
-from imap.opened import MailboxDeleted
+from imap.mailboxes.columns import SEEN, Columns
+from imap.mailboxes.opened import MailboxDeleted
 from imap.place import look_up, missing
 from imap.protocol import responses
 from imap.protocol.objectid import mailboxid_code

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from imap.commands.search import ROWS_AT_ONCE, Found, find, keep, tell_found
 from imap.progress import Progress
 from imap.protocol.sort import Criterion, Sort, encode_sort
+from imap.searching.sort_values import Value, deciding, order, ranks, values
 from imap.session import Answer, Session
-from imap.sort_values import Value, deciding, order, ranks, values
 
 
 async def sort(session: Session, command: Sort) -> Answer:

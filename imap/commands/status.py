@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imap.columns import SEEN
 from imap.commands.deleted import deleted_figures
-from imap.opened import MailboxDeleted
+from imap.mailboxes.columns import SEEN
+from imap.mailboxes.opened import MailboxDeleted
 from imap.place import Found, look_up, look_up_counted, missing
 from imap.protocol.objectid import mailboxid
 from imap.protocol.status import Status, StatusItem, encode_status

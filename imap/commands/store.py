@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 
 from imap import message_limit
-from imap.commands.fetch import Items, modseq_items, respond
-from imap.flag_masks import divided
-from imap.flag_rights import may_store, permitted_mask
-from imap.named import Span, expunged, named, size, uid_ranges
+from imap.commands.fetch import respond
+from imap.commands.fetch_items import Items, modseq_items
+from imap.mailboxes.flag_masks import divided
+from imap.mailboxes.flag_rights import may_store, permitted_mask
+from imap.mailboxes.named import Span, expunged, named, size, uid_ranges
+from imap.mailboxes.view import View
+from imap.mailboxes.writing import NEWEST, Change, Storing, TooManyKeywords
 from imap.place import no_permission
 from imap.protocol import flags, responses
 from imap.protocol.fetch import FetchAttribute
@@ -14,8 +17,6 @@ from imap.protocol.modseq import modified_code
 from imap.protocol.sequence import runs
 from imap.protocol.store import Store, StoreMode
 from imap.session import Answer, Session
-from imap.view import View
-from imap.writing import NEWEST, Change, Storing, TooManyKeywords
 
 _CHANGES = {
     StoreMode.ADD: Change.ADD,

@@ -3,14 +3,14 @@
 import asyncio
 
 from imap.commands.search import ROWS_AT_ONCE, Found, find, read_facts
-from imap.envelope import read_envelope
-from imap.header_fields import chosen
+from imap.messages.envelope import read_envelope
+from imap.messages.header_fields import chosen
 from imap.progress import Progress
 from imap.protocol.search import Search
 from imap.protocol.thread import Algorithm, Threading, encode_thread
-from imap.search_tree import Facts
+from imap.searching.sort_values import sent, subject
+from imap.searching.tree import Facts
 from imap.session import Answer, Session
-from imap.sort_values import sent, subject
 from mailserver.mail.headers import field_value
 from mailserver.mail.threads import Letter, by_references, message_ids, ordered_subject
 

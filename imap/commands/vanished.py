@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from imap.named import Span
+from imap.mailboxes.named import Span
+from imap.mailboxes.vanished import vanished_earlier
 from imap.protocol.modseq import vanished
 from imap.session import Session
-from imap.vanished import vanished_earlier
 from mailserver.storage import events
 
 

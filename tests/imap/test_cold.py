@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap import snapshot
-from imap.columns import DELETED, FLAGGED, SEEN, Columns
-from imap.message_cache import Batch, MessageCache, RowByRow
-from imap.opened import OpenMailbox
+from imap.mailboxes import snapshot
+from imap.mailboxes.columns import DELETED, FLAGGED, SEEN, Columns
+from imap.mailboxes.opened import OpenMailbox
+from imap.mailboxes.writing import Change, Storing
+from imap.messages.cache import Batch, MessageCache, RowByRow
 from imap.session import Services
-from imap.writing import Change, Storing
 from mailserver.housekeeping import sweep
 from mailserver.storage import folding, mailboxes, packs
 from mailserver.storage.messages import Column

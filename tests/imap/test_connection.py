@@ -141,7 +141,7 @@ async def test_pipelined_commands_are_answered_in_order(alice: Client) -> None:
 async def test_who_falls_too_far_behind_must_select_again(
     doors: Doors, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imap.mailbox._LOG_LIMIT", 10)
+    monkeypatch.setattr("imap.mailboxes.state._LOG_LIMIT", 10)
     await alice.append("INBOX", message())
     still = await doors.login()
     await still.do("SELECT INBOX")

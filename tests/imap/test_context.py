@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap import contexts
+from imap.searching import contexts
 from imap.session import Services
 from mailserver.errors import StorageUnavailable
 from mailserver.node import Node

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imap.message_cache import MessageCache
+from imap.messages.cache import MessageCache
 from imap.session import Disconnected, Services
 from tests.support.imap_session import PREFIX, Client, item, message, services
 from tests.support.node import open_node, settings_for

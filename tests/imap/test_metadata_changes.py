@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from imap.annotations import changes
+from imap.changes.annotations import changes
 from mailserver.node import Node
 from mailserver.storage.notifications import ANNOTATION
 from tests.support.imap_client import Client

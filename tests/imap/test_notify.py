@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from imap.changes.interest import Interest, names_changed
 from imap.commands import notify
-from imap.interest import Interest, names_changed
 from imap.protocol.notify import EventGroup, Filter, NotifyEvent
 from mailserver.node import Node
 from mailserver.storage.mailboxes import Mailbox

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from imap.columns import DELETED, FLAGGED, SEEN
-from imap.opened import MailboxDeleted, OpenMailbox
-from imap.writing import Change, Storing, TooManyKeywords
+from imap.mailboxes.columns import DELETED, FLAGGED, SEEN
+from imap.mailboxes.opened import MailboxDeleted, OpenMailbox
+from imap.mailboxes.writing import Change, Storing, TooManyKeywords
 from mailserver.storage import mailboxes
 from mailserver.storage.folding import fold_one
 from tests.support.store import Process, message, process

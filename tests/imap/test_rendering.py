@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from imap.rendering import RECENT_BIT, FlagTexts, flag_texts, flags_bytes
+from imap.mailboxes.rendering import RECENT_BIT, FlagTexts, flag_texts, flags_bytes
 
 
 @dataclass

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap.message_cache import MessageCache
-from imap.picked import Picked
+from imap.mailboxes.picked import Picked
+from imap.messages.cache import MessageCache
 from imap.protocol.search import (
     AgeKey,
     AllKey,
@@ -34,9 +34,9 @@ from imap.protocol.search import (
     each_key,
 )
 from imap.protocol.sequence import SequenceSet
-from imap.search_keys import Ground
-from imap.search_keys import test_of as compiled
-from imap.search_tree import Facts, Stage, divide
+from imap.searching.keys import Ground
+from imap.searching.keys import test_of as compiled
+from imap.searching.tree import Facts, Stage, divide
 from imap.session import Services
 from mailserver.mail.dates import format_internaldate
 from mailserver.mail.digest import digest

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import imap.commands.search
-import imap.search_index
+import imap.searching.index
 from imap.protocol.errors import ParseError
 from imap.session import Services
 from mailserver.indexing import Indexer
@@ -24,8 +24,8 @@ SUITE = Path(__file__).parents[2].parent / "shared" / "suites"
 @pytest.fixture(autouse=True)
 def _few_messages_are_many_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imap.commands.search, "FEW", 0)
-    monkeypatch.setattr(imap.search_index, "_ROUNDS", (1, 2, None))
-    monkeypatch.setattr(imap.search_index, "_REST", 2)
+    monkeypatch.setattr(imap.searching.index, "_ROUNDS", (1, 2, None))
+    monkeypatch.setattr(imap.searching.index, "_REST", 2)
 
 
 def indexer(shared: Services, limit: int = 1 << 20) -> Indexer:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap import static
-from imap.header_fields import header_fields
+from imap.messages import static
+from imap.messages.header_fields import header_fields
+from imap.messages.sections import clip, finish, is_cached, locate, wanted_range
 from imap.protocol.fetch import BodyItem, FetchAttribute
 from imap.protocol.section import Section, SectionKind
-from imap.sections import clip, finish, is_cached, locate, wanted_range
 from mailserver.mail.digest import digest
 from mailserver.mail.headers import select
 from mailserver.mail.parts import PartTable

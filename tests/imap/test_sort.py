@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from imap.envelope import read_envelope
+from imap.messages.envelope import read_envelope
 from imap.session import Services
 from mailserver.mail.digest import digest
 from tests.support.imap_session import Client, message

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.mailbox import MailboxState
-from imap.named import Span, paged
+from imap.mailboxes.named import Span, paged
+from imap.mailboxes.state import MailboxState
+from imap.mailboxes.vanished import common, matched_uid, vanished_earlier, without
+from imap.mailboxes.view import View
 from imap.protocol.partial import Partial
 from imap.protocol.sequence import SequenceSet, runs
-from imap.vanished import common, matched_uid, vanished_earlier, without
-from imap.view import View
 from mailserver.storage.events import Event, Kind, State
 
 

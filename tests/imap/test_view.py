@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap.columns import SEEN, Columns
-from imap.mailbox import MailboxState
-from imap.view import Updates, View
+from imap.mailboxes.columns import SEEN, Columns
+from imap.mailboxes.state import MailboxState
+from imap.mailboxes.view import Updates, View
 from mailserver.storage.events import Event, Kind, State
 
 

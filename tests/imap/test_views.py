@@ -12,14 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from imap.columns import FLAGGED, SEEN
-from imap.mailbox import MailboxState
+from imap.mailboxes.columns import FLAGGED, SEEN
+from imap.mailboxes.rendering import flags_bytes
+from imap.mailboxes.state import MailboxState
+from imap.mailboxes.view import View
 from imap.protocol import responses
 from imap.protocol.fetch import encode_fetch
-from imap.rendering import flags_bytes
 from imap.session import Selected
 from imap.updates import update_lines
-from imap.view import View
 from mailserver.mail import rights
 from mailserver.storage.events import Event, Kind, State
 from tests.support.imap_picture import Picture

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from imap.columns import SEEN
-from imap.writing import Change, Storing
+from imap.mailboxes.columns import SEEN
+from imap.mailboxes.writing import Change, Storing
 from mailserver.storage.board import Board, shared_file
 from tests.support.store import message, process
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from imap.columns import DELETED
-from imap.writing import Change, Storing
+from imap.mailboxes.columns import DELETED
+from imap.mailboxes.writing import Change, Storing
 from mailserver.ingest import Arrival, Outbound
 from mailserver.storage.folding import fold_one
 from mailserver.storage.retention import sweep_messages, sweep_queue

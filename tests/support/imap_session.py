@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from imap.dispatch import execute
 from imap.known_names import KnownNames
-from imap.message_cache import MessageCache
+from imap.mailboxes.registry import Mailboxes
+from imap.messages.cache import MessageCache
 from imap.protocol.command import parse_command
 from imap.protocol.events import Frame, Limits, LiteralRequested
 from imap.protocol.framer import Framer
 from imap.protocol.responses import tagged
-from imap.registry import Mailboxes
 from imap.session import Answer, Services, Session
 from mailserver.accounts import Account
 from mailserver.ingest import Arrival, Placement

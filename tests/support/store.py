@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imap.registry import Mailboxes
+from imap.mailboxes.registry import Mailboxes
 from mailserver.ingest import Arrival, Ingest, Placement
 from mailserver.node import _cancelled
 from mailserver.objects import Scratch

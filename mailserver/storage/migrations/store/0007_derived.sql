@@ -5,7 +5,7 @@
 CREATE TABLE mailbox_snapshot (
     mailbox_id bigint PRIMARY KEY,
     modseq bigint NOT NULL,
-    columns bytea NOT NULL -- imap/snapshot.py
+    columns bytea NOT NULL -- imap/mailboxes/snapshot.py
 );
 ALTER TABLE mailbox_snapshot ALTER COLUMN columns SET STORAGE EXTERNAL;
 

@@ -10,13 +10,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from imap.named import Span
+from imap.mailboxes.named import Span
+from imap.mailboxes.view import View
 from imap.protocol.context import Change, added, removed
 from imap.protocol.search import AgeKey, Search, SearchKey, SequenceKey, UidKey, each_key
 from imap.protocol.sequence import STAR
 from imap.protocol.sort import Criterion
-from imap.sort_values import Rank
-from imap.view import View
+from imap.searching.sort_values import Rank
 from mailserver.storage.events import Kind
 
 MOST = 8  # contexts of a session

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from imap.picked import Picked
+from imap.mailboxes.picked import Picked
 from imap.protocol.search import TextScope
-from imap.search_keys import Marks, Needle
+from imap.searching.keys import Marks, Needle
 from mailserver.mail.text_lookup import Lookup, Query, Span, covering, substring, words
 from mailserver.mail.text_pack import numbers
 from mailserver.storage import text_packs

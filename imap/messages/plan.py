@@ -6,13 +6,13 @@ Pure: it is planned from the message's row, then the ranges are read, then the s
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from imap import binary
-from imap.binary import Encoded
-from imap.contents import Wanted
+from imap.messages import binary
+from imap.messages.binary import Encoded
+from imap.messages.contents import Wanted
+from imap.messages.sections import Range, clip, finish, wanted_range
 from imap.protocol.fetch import BinaryItem, SectionItem
 from imap.protocol.section import Section
 from imap.protocol.strings import literal
-from imap.sections import Range, clip, finish, wanted_range
 from mailserver.mail.parts import Encoding, PartTable
 from mailserver.storage.messages import MessageRow
 

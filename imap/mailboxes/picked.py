@@ -8,10 +8,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from imap.columns import SEEN, Columns
-from imap.named import Span
-from imap.rendering import RECENT_BIT
-from imap.view import View
+from imap.mailboxes.columns import SEEN, Columns
+from imap.mailboxes.named import Span
+from imap.mailboxes.rendering import RECENT_BIT
+from imap.mailboxes.view import View
 from mailserver.storage.keywords import SYSTEM_BITS, SYSTEM_MASK
 
 RECENT = 1 << SYSTEM_BITS

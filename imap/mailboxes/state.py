@@ -7,7 +7,7 @@ expunge before it has asked for it (view.py).
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from imap.columns import Columns, Entry
+from imap.mailboxes.columns import Columns, Entry
 from mailserver.storage.events import Event, Kind, State
 
 _LOG_LIMIT = 100_000  # events remembered for sessions that do not catch up

@@ -6,7 +6,7 @@ Pure. Arrays stand one behind the other as the machine has them, after a head th
 import sys
 from array import array
 
-from imap.columns import Columns
+from imap.mailboxes.columns import Columns
 
 _HEAD = b"1 " + sys.byteorder.encode()  # version and byte order
 _KEYWORDS = b" keywords"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from imap.columns import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+from imap.mailboxes.columns import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from imap.protocol import flags
 
 SYSTEM = {

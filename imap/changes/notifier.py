@@ -6,8 +6,8 @@ for all that changed. A session that watches a mailbox costs a row in memory and
 
 from collections.abc import Callable, Iterable
 
-from imap.gathering import Gathering
-from imap.interest import Interest
+from imap.changes.gathering import Gathering
+from imap.changes.interest import Interest
 from imap.protocol.notify import OF_MESSAGES
 from mailserver.storage.mailboxes import Mailbox
 from mailserver.storage.notifications import MailboxChanges, names_of

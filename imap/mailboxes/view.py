@@ -10,8 +10,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from imap.columns import Columns, Entry
-from imap.mailbox import MailboxState
+from imap.mailboxes.columns import Columns, Entry
+from imap.mailboxes.state import MailboxState
 from mailserver.storage.events import Kind
 
 

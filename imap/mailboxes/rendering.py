@@ -19,7 +19,7 @@ _TEXTS = 4096  # of one table
 
 
 class _Keywords(Protocol):
-    """What has a table of keywords: an imap.mailbox.MailboxState."""
+    """What has a table of keywords: an imap.mailboxes.state.MailboxState."""
 
     keywords: list[str]
 

@@ -1,13 +1,13 @@
 """Which bytes of a message a BINARY[section] is, and how they are decoded (RFC 3516 §4.2).
 
-Pure. Offsets as in imap/sections.py.
+Pure. Offsets as in imap/messages/sections.py.
 """
 
 from dataclasses import dataclass
 
+from imap.messages.sections import Range
 from imap.protocol.fetch import BinaryItem
 from imap.protocol.strings import literal8
-from imap.sections import Range
 from mailserver.mail.parts import Encoding, Kind, PartTable
 from mailserver.mail.transfer_encoding import decoder
 

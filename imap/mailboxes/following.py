@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from imap import snapshot
-from imap.mailbox import MailboxState
+from imap.mailboxes import snapshot
+from imap.mailboxes.state import MailboxState
 from mailserver.storage import events, snapshots
 from mailserver.storage.database import Connection
 from mailserver.storage.events import Event, Kind

@@ -1,14 +1,14 @@
 """Reading ranges of messages, in batches that are bounded in bytes.
 
-Offsets count in the message as served, prefix first (imap/sections.py). A small message is read
-whole, many in one query; of a large one only the ranges are read.
+Offsets count in the message as served, prefix first (sections.py). A small message is read whole,
+many in one query; of a large one only the ranges are read.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
-from imap.binary import Encoded, Window
-from imap.sections import Range
+from imap.messages.binary import Encoded, Window
+from imap.messages.sections import Range
 from mailserver.logs import logger
 from mailserver.mail.transfer_encoding import decoder
 from mailserver.objects.interface import ObjectMissing

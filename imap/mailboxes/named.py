@@ -7,9 +7,9 @@ to the client yet is never named, whatever the set says.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
+from imap.mailboxes.view import View
 from imap.protocol.partial import Partial
 from imap.protocol.sequence import SequenceSet, runs
-from imap.view import View
 
 Span = tuple[int, int]
 

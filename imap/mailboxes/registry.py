@@ -6,7 +6,7 @@ A mailbox that nobody has selected stays for a while, so that the next SELECT is
 import asyncio
 from collections import OrderedDict
 
-from imap.opened import OpenMailbox
+from imap.mailboxes.opened import OpenMailbox
 from mailserver.errors import StorageUnavailable
 from mailserver.logs import logger
 from mailserver.storage.database import Database

@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from imap import following
-from imap.columns import MAX_UID
-from imap.copying import Copied, Copies, pick_copies
-from imap.mailbox import MailboxState
-from imap.view import View
-from imap.writing import Plan, Storing, plan_expunge, plan_store, removal
+from imap.mailboxes import following
+from imap.mailboxes.columns import MAX_UID
+from imap.mailboxes.copying import Copied, Copies, pick_copies
+from imap.mailboxes.state import MailboxState
+from imap.mailboxes.view import View
+from imap.mailboxes.writing import Plan, Storing, plan_expunge, plan_store, removal
 from mailserver.errors import StorageUnavailable
 from mailserver.storage import arrivals, events
 from mailserver.storage.database import Connection, Database

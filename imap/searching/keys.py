@@ -1,4 +1,4 @@
-"""What each search key of RFC 3501 §6.4.4 asks, as a test (imap/search_tree.py).
+"""What each search key of RFC 3501 §6.4.4 asks, as a test (imap/searching/tree.py).
 
 Pure. Text is compared folded (RFC 5051), in the decoded forms that a reader sees: encoded words
 and transfer encodings are undone.
@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from imap import static
-from imap.columns import greater
-from imap.flag_masks import SYSTEM
-from imap.header_fields import chosen
-from imap.named import Span
-from imap.picked import RECENT, Picked
+from imap.mailboxes.columns import greater
+from imap.mailboxes.flag_masks import SYSTEM
+from imap.mailboxes.named import Span
+from imap.mailboxes.picked import RECENT, Picked
+from imap.messages import static
+from imap.messages.header_fields import chosen
 from imap.protocol import flags
 from imap.protocol.objectid import message_of, thread_of
 from imap.protocol.search import (
@@ -41,7 +41,7 @@ from imap.protocol.search import (
     UidKey,
 )
 from imap.protocol.sequence import SequenceSet
-from imap.search_tree import Asked, Bounded, Facts, Inverted, Joined, Marked, Stage, Test
+from imap.searching.tree import Asked, Bounded, Facts, Inverted, Joined, Marked, Stage, Test
 from mailserver.mail import text_lookup
 from mailserver.mail.digest import CACHED_FIELDS
 from mailserver.mail.text import What, field_texts, fold, header_text, stretch_text

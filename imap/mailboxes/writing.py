@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from imap.columns import DELETED, SEEN, Columns
-from imap.mailbox import MailboxState
+from imap.mailboxes.columns import DELETED, SEEN, Columns
+from imap.mailboxes.state import MailboxState
 from mailserver.storage import events
 from mailserver.storage.events import Event, Kind, Written
 from mailserver.storage.keywords import KEYWORD_LIMIT, SYSTEM_BITS, extended, keyword_mask

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from imap.static import ENVELOPE
+from imap.messages.static import ENVELOPE
 
 _TOKEN = re.compile(rb' *(?:"((?:[^"\\]|\\.)*+)"|\{(\d+)\}\r\n|NIL|(\()|(\)))', re.DOTALL).match
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)

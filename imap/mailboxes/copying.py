@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imap.columns import SEEN
-from imap.mailbox import MailboxState
-from imap.writing import Span
+from imap.mailboxes.columns import SEEN
+from imap.mailboxes.state import MailboxState
+from imap.mailboxes.writing import Span
 from mailserver.storage.keywords import SYSTEM_BITS, SYSTEM_MASK, keyword_mask
 
 

@@ -7,8 +7,8 @@ the template. That costs 0.4 µs a message, where one object or one formatting e
 
 from collections.abc import Sequence
 
-from imap.picked import Picked, mask_of
-from imap.rendering import FlagTexts
+from imap.mailboxes.picked import Picked, mask_of
+from imap.mailboxes.rendering import FlagTexts
 
 _NO_FLAGS = -1  # in place of a key: this row does not tell FLAGS
 

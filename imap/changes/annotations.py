@@ -7,7 +7,7 @@ missed and nothing is told that the client did itself.
 import hashlib
 from collections.abc import Callable, Mapping
 
-from imap.gathering import Gathering
+from imap.changes.gathering import Gathering
 from mailserver.accounts import Account
 from mailserver.storage.annotations import Holder
 from mailserver.storage.notifications import MailboxChanges, annotations_of

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import total_ordering
 from typing import Any
 
-from imap.envelope import Envelope, Row, read_envelope
+from imap.messages.envelope import Envelope, Row, read_envelope
 from imap.protocol.sort import Criterion, SortKey
 from mailserver.mail.charsets import decode
 from mailserver.mail.headers import decode_words

@@ -7,9 +7,9 @@ of one that the client still sees: that one is told by VANISHED without EARLIER.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from imap.named import Span
+from imap.mailboxes.named import Span
+from imap.mailboxes.view import View
 from imap.protocol.sequence import SequenceSet, runs
-from imap.view import View
 
 
 def vanished_earlier(

@@ -4,7 +4,7 @@ Pure. Offsets count in the message as served: the prefix that delivery wrote, th
 bytes. The prefix belongs to the message's own header, so to BODY[], BODY[HEADER] and its fields.
 """
 
-from imap.header_fields import header_fields
+from imap.messages.header_fields import header_fields
 from imap.protocol.fetch import BodyItem
 from imap.protocol.section import Section, SectionKind
 from mailserver.mail import parts

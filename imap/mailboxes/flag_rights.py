@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from imap.columns import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+from imap.mailboxes.columns import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+from imap.mailboxes.writing import Change
 from imap.protocol import flags
-from imap.writing import Change
 from mailserver.mail.rights import Rights
 from mailserver.storage.keywords import KEYWORD_LIMIT, SYSTEM_BITS
 
