@@ -6,6 +6,7 @@ import sys
 SCENARIOS = (
     *("smtp_accept", "smtp_connect", "smtp_large", "smtp_idle"),
     *("imap_fetch", "imap_large", "imap_search", "imap_write", "imap_sessions", "imap_idle"),
+    "imap_sizes",
 )
 
 

@@ -38,18 +38,7 @@ class Pair:
 
     def restart(self) -> None:
         """Begin with cold processes: Dovecot has a new one for each connection anyway."""
-        workers = self.server.workers()
-        for worker in workers:
-            worker.kill()
-        psutil.wait_procs(workers, 10)
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                self.ours().close()
-                return
-            except (OSError, RuntimeError):
-                time.sleep(0.1)
-        raise TimeoutError("no worker came back")
+        restart(self.server)
 
     def compare(self, measure: Measure) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
         """A B A B, each with one connection that has INBOX selected."""
@@ -60,6 +49,22 @@ class Pair:
         mine.close()
         theirs.close()
         return result
+
+
+def restart(server: Server) -> None:
+    """Kill all workers, and wait until others serve in their place."""
+    workers = server.workers()
+    for worker in workers:
+        worker.kill()
+    psutil.wait_procs(workers, 10)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            ImapClient(server.ports["imaps"], USER.format(0), PASSWORD, tls=True).close()
+            return
+        except (OSError, RuntimeError):
+            time.sleep(0.1)
+    raise TimeoutError("no worker came back")
 
 
 @contextmanager

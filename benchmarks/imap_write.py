@@ -17,7 +17,7 @@ BODY = message(1, 4_000)
 
 def run() -> Iterator[Figure]:
     """The figures of this scenario; none when Dovecot is missing."""
-    with pair(users=20) as both:
+    with pair(users=20, workers=2) as both:
         if both is None:
             return
         yield from figures("IMAP APPEND,", "msg/s", _appending(both))
