@@ -25,6 +25,7 @@ class Mailboxes:
         self._changes = changes
         self._open: OrderedDict[int, OpenMailbox] = OrderedDict()
         self._loading: dict[int, asyncio.Task[OpenMailbox]] = {}
+        self._saving: set[asyncio.Task[None]] = set()
 
     async def open(self, mailbox_id: int) -> OpenMailbox:
         """The mailbox, loaded; raises MailboxDeleted, StorageUnavailable."""
@@ -39,6 +40,10 @@ class Mailboxes:
             loading.add_done_callback(lambda _: self._loading.pop(mailbox_id, None))
         # A session that goes away while it waits must not end the load for the others.
         return await asyncio.shield(loading)
+
+    async def settled(self) -> None:
+        """Once what loading a mailbox leaves for other processes is stored."""
+        await asyncio.gather(*self._saving)
 
     def find(self, mailbox_id: int) -> OpenMailbox | None:
         """The mailbox if it is open already."""
@@ -62,8 +67,15 @@ class Mailboxes:
             stale.close()
         self._open[mailbox_id] = opened
         self.trim()
-        try:
-            await opened.save()
-        except StorageUnavailable as error:
-            log.warning("a mailbox is not kept for cold processes", cause=str(error))
+        # Nobody waits for what only helps others.
+        saving = asyncio.create_task(_save(opened))
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
         return opened
+
+
+async def _save(opened: OpenMailbox) -> None:
+    try:
+        await opened.save()
+    except StorageUnavailable as error:
+        log.warning("a mailbox is not kept for cold processes", cause=str(error))

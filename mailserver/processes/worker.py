@@ -33,7 +33,7 @@ BACKGROUND: Sequence[Callable[[Node], Coroutine[Any, Any, None]]] = (
 
 _ORPHAN_DRAIN = 1.0  # seconds; a new parent may be waiting for our ports
 
-_CONNECTIONS = 3  # to the database, to begin with: the group commit's and two for sessions
+_CONNECTIONS = 3  # to the database that are ready for the first clients
 
 log = logs.logger("worker")
 
@@ -63,7 +63,6 @@ async def _serve(given: Handover) -> None:
     board = Board(given.board, slot=given.slot, processes=processes)
     opening = Node.open(given.settings, given.dsn, ticket_secret=given.ticket_secret, board=board)
     async with opening as node:
-        await node.database.warm(_CONNECTIONS)
         doors = [await _open(node, name, descriptor) for name, descriptor in given.sockets]
         background = [node.supervise(), *(work(node) for work in BACKGROUND)]
         if "delivery" in given.roles:
@@ -106,8 +105,10 @@ async def _open(node: Node, name: DoorName, descriptor: int) -> Door:
 
             return await serve_submission(node, sock, implicit_tls=name == "submissions")
         case "imap" | "imaps":
+            from imap.server import rehearse
             from imap.server import serve as serve_imap
 
+            await node.database.warm(_CONNECTIONS, rehearse)
             return await serve_imap(node, sock, implicit_tls=name == "imaps")
         case "http":
             from mailserver.api.server import serve as serve_http

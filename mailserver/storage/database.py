@@ -3,7 +3,7 @@
 Invariant: a transaction is short and never spans a network peer.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
@@ -85,11 +85,16 @@ class Database:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def warm(self, connections: int) -> None:
-        """Connect so many times now rather than when a client waits; StorageUnavailable."""
+    async def warm(
+        self, connections: int, rehearse: Callable[[Connection], Awaitable[None]]
+    ) -> None:
+        """Do now what else a client would wait for: connect so many times, and prepare statements.
+
+        `rehearse` asks on each connection what will be asked again. Raises StorageUnavailable.
+        """
         async with AsyncExitStack() as stack:
             for _ in range(min(connections, self._pool.get_max_size())):
-                await stack.enter_async_context(self.connection())
+                await rehearse(await stack.enter_async_context(self.connection()))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -54,7 +54,9 @@ def test_what_is_no_snapshot_of_ours_is_none(data: bytes) -> None:
 async def filled(one: Process) -> OpenMailbox:
     for start in range(0, MANY, 100):
         await asyncio.gather(*(one.deliver(1, message(start + n)) for n in range(100)))
-    return await one.mailboxes.open((await one.mailbox(1)).id)
+    opened = await one.mailboxes.open((await one.mailbox(1)).id)
+    await one.mailboxes.settled()
+    return opened
 
 
 async def test_a_cold_process_begins_with_the_snapshot(dsn: str, tmp_path: Path) -> None:
@@ -99,6 +101,7 @@ async def test_a_small_mailbox_has_no_snapshot(dsn: str, tmp_path: Path) -> None
     async with process(dsn, tmp_path) as one:
         await one.deliver(1, message(1))
         await one.mailboxes.open((await one.mailbox(1)).id)
+        await one.mailboxes.settled()
         async with one.database.connection() as c:
             assert await c.fetchval("SELECT count(*) FROM mailbox_snapshot") == 0
 
