@@ -1,5 +1,6 @@
 """ACL: every right at the command that takes it, between accounts and between processes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -427,6 +428,7 @@ async def until_told(client: Client, line: bytes, start: bytes) -> None:
     for _ in range(500):
         if (await client.do(line))[-1].startswith(start):
             return
+        await asyncio.sleep(0.01)
     raise AssertionError(await client.do(line))
 
 
