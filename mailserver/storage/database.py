@@ -76,7 +76,6 @@ class Database:
                 max_size=connections,
                 timeout=timeout,
                 command_timeout=timeout,
-                init=_learn_types,
                 reset=_nothing_to_reset,
                 server_settings={"application_name": "mailserver", "jit": "off"},
             )
@@ -94,7 +93,9 @@ class Database:
         """
         async with AsyncExitStack() as stack:
             for _ in range(min(connections, self._pool.get_max_size())):
-                await rehearse(await stack.enter_async_context(self.connection()))
+                connection = await stack.enter_async_context(self.connection())
+                await _learn_types(connection)
+                await rehearse(connection)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
