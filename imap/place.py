@@ -108,8 +108,13 @@ async def look_up(session: Session, name: str) -> Found | None:
     place = await whose(session, name)
     if place is None:
         return None
-    known = session.services.names.find(place.owner.id, place.name) if place.owned else None
-    return await _read(session, place, name) if known is None else Found(place, known, ALL)
+    return known(session, place) or await _read(session, place, name)
+
+
+def known(session: Session, place: Place) -> Found | None:
+    """What is known of a place without a query, its figures of some time ago."""
+    row = session.services.names.find(place.owner.id, place.name) if place.owned else None
+    return None if row is None else Found(place, row, ALL)
 
 
 async def look_up_counted(session: Session, name: str, *, recent: bool) -> Found | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from imap.commands.deleted import deleted_figures
 from imap.mailboxes.columns import SEEN
 from imap.mailboxes.opened import MailboxDeleted
-from imap.place import Found, look_up, look_up_counted, missing
+from imap.place import Found, known, look_up_counted, missing, whose
 from imap.protocol.objectid import mailboxid
 from imap.protocol.status import Status, StatusItem, encode_status
 from imap.session import Answer, Session
@@ -23,9 +23,10 @@ _OF_STATE = frozenset(
 
 
 async def status(session: Session, command: Status) -> Answer:
-    found = await look_up(session, command.mailbox)
-    if found is not None:
-        found = await _counted(session, found, command)
+    found = await _open_already(session, command)
+    if found is None:
+        recent = StatusItem.RECENT in command.items and not session.rev2
+        found = await look_up_counted(session, command.mailbox, recent=recent)
     if found is None:
         return missing()
     if found.mailbox is None or not found.grants("r"):
@@ -34,17 +35,20 @@ async def status(session: Session, command: Status) -> Answer:
     return Answer.ok("STATUS completed")
 
 
-async def _counted(session: Session, found: Found, command: Status) -> Found | None:
-    """`found` with the figures of now: of the open mailbox if it has all of them, or of the row."""
-    row = found.mailbox
+async def _open_already(session: Session, command: Status) -> Found | None:
+    """The mailbox with the figures of now, if it is open and has all that are asked for."""
+    place = await whose(session, command.mailbox)
+    found = None if place is None else known(session, place)
+    row = None if found is None else found.mailbox
     opened = None if row is None else session.services.mailboxes.find(row.id)
-    if row is None or opened is None or not _OF_STATE.issuperset(command.items):
-        recent = StatusItem.RECENT in command.items and not session.rev2
-        return await look_up_counted(session, command.mailbox, recent=recent)
+    if found is None or row is None or opened is None:
+        return None
+    if not _OF_STATE.issuperset(command.items):
+        return None
     try:
         await opened.refresh()
     except MailboxDeleted:
-        return replace(found, mailbox=None)
+        return None  # or another has its name now
     state = opened.state
     return replace(
         found,

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -12,13 +11,13 @@ from hypothesis import strategies as st
 from imap.searching import contexts
 from imap.session import Services
 from mailserver.errors import StorageUnavailable
-from mailserver.node import Node
+from tests.support.elsewhere import elsewhere
 from tests.support.imap_client import Client
-from tests.support.imap_doors import Doors, open_doors
 from tests.support.imap_session import Client as Session
 from tests.support.imap_session import message as letter
-from tests.support.node import open_node, settings_for
 from tests.support.store import message
+
+__all__ = ["elsewhere"]
 
 
 @pytest.fixture
@@ -29,16 +28,6 @@ async def opened(client: Session) -> Session:
     await client.ok(b"SELECT INBOX")
     await client.ok(b"STORE 2,4 +FLAGS.SILENT (\\Flagged)")
     return client
-
-
-@pytest.fixture
-async def elsewhere(node: Node, doors: Doors, dsn: str) -> AsyncIterator[Client]:
-    """A session of alice in another process."""
-    async with (
-        open_node(dsn, settings_for(node.settings.data)) as other,
-        open_doors(other) as others,
-    ):
-        yield await others.login()
 
 
 # ── one session ──────────────────────────────────────────────────────────────────────────────────

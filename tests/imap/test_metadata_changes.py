@@ -1,32 +1,16 @@
 """Changes of annotations are told: to who enabled it (RFC 5464 §4.4), and by NOTIFY."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from imap.changes.annotations import changes
 from mailserver.node import Node
 from mailserver.storage.notifications import ANNOTATION
+from tests.support.elsewhere import elsewhere, silent
 from tests.support.imap_client import Client
-from tests.support.imap_doors import Doors, open_doors
-from tests.support.node import ALICE, BOB, open_node, settings_for
+from tests.support.imap_doors import Doors
+from tests.support.node import ALICE, BOB
 
-
-@pytest.fixture
-async def elsewhere(node: Node, doors: Doors, dsn: str) -> AsyncIterator[Client]:
-    """A session of alice in another process."""
-    async with (
-        open_node(dsn, settings_for(node.settings.data)) as other,
-        open_doors(other) as others,
-    ):
-        yield await others.login()
-
-
-async def silent(client: Client) -> bool:
-    """Nothing is told, not now and not by NOOP."""
-    with pytest.raises(TimeoutError):
-        await client.line(0.4)
-    return await client.do("NOOP") == []
+__all__ = ["elsewhere"]
 
 
 async def test_changes_by_others_are_told_to_who_enabled_it(

@@ -1,7 +1,6 @@
 """NOTIFY: what changes anywhere is told without being asked for (RFC 5465)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,30 +10,16 @@ from imap.protocol.notify import EventGroup, Filter, NotifyEvent
 from mailserver.node import Node
 from mailserver.storage.mailboxes import Mailbox
 from tests.imap.test_idle import deliver
+from tests.support.elsewhere import elsewhere, silent
 from tests.support.imap_client import Client
-from tests.support.imap_doors import Doors, open_doors
+from tests.support.imap_doors import Doors
 from tests.support.node import open_node, settings_for
 from tests.support.store import message
 
+__all__ = ["elsewhere"]
+
 NEW = "(MessageNew MessageExpunge)"
 ALL = "(MessageNew MessageExpunge FlagChange)"
-
-
-@pytest.fixture
-async def elsewhere(node: Node, doors: Doors, dsn: str) -> AsyncIterator[Client]:
-    """A session of alice in another process."""
-    async with (
-        open_node(dsn, settings_for(node.settings.data)) as other,
-        open_doors(other) as others,
-    ):
-        yield await others.login()
-
-
-async def silent(client: Client) -> bool:
-    """Nothing is told, not now and not by NOOP."""
-    with pytest.raises(TimeoutError):
-        await client.line(0.4)
-    return await client.do("NOOP") == []
 
 
 async def test_new_mail_of_another_process_is_told_between_commands(

@@ -82,6 +82,15 @@ async def test_a_known_mailbox_is_selected_without_a_statement(
     assert statements == []
 
 
+async def test_status_of_a_mailbox_that_is_not_open_is_one_statement(
+    shared: Services, statements: list[str]
+) -> None:
+    client = await Client.login(shared)
+    await client.ok(b"NOOP")
+    for _ in range(2):  # its name is not known, and is
+        assert_about(await asked(client, statements, b"STATUS Drafts (MESSAGES)"), ["FROM mailbox"])
+
+
 async def test_of_new_mail_only_itself_is_read(shared: Services, statements: list[str]) -> None:
     client = await Client.login(shared)
     await client.ok(b"SELECT INBOX")
