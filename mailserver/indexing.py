@@ -8,7 +8,7 @@ that after a crash the mailbox is as before it, or indexed.
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailserver import metrics
@@ -18,7 +18,7 @@ from mailserver.mail.text import Stretch, What, field_texts, fold, readable, str
 from mailserver.mail.text_pack import Builder, Document, tokens
 from mailserver.objects import ObjectMissing
 from mailserver.storage import text_packs
-from mailserver.storage.blobs import BlobMissing, Blobs
+from mailserver.storage.blobs import BlobMissing, Blobs, batches
 from mailserver.storage.database import Database
 from mailserver.storage.text_packs import Overtaken, Source
 
@@ -149,7 +149,7 @@ class Indexer:
             return None
         sources, last_uid = _bounded(tail.sources, tail.last_uid)
         builder = Builder()
-        for start, end in _groups(sources):
+        for start, end in batches([one.size for one in sources], _GROUP):
             group = [(one, PartTable.decode(one.parts)) for one in sources[start:end]]
             texts = await self._texts(group)
             await asyncio.to_thread(_add, builder, group, texts)
@@ -205,18 +205,6 @@ def _bounded(sources: Sequence[Source], last_uid: int) -> tuple[Sequence[Source]
         if place and weight > _PACK:
             return sources[:place], sources[place - 1].uid
     return sources, last_uid
-
-
-def _groups(sources: Sequence[Source]) -> Iterator[tuple[int, int]]:
-    """Index ranges of messages that are read together."""
-    start = weight = 0
-    for place, one in enumerate(sources):
-        if place > start and weight + one.size > _GROUP:
-            yield start, place
-            start, weight = place, 0
-        weight += one.size
-    if start < len(sources):
-        yield start, len(sources)
 
 
 def _add(

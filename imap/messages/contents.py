@@ -12,7 +12,7 @@ from imap.messages.sections import Range
 from mailserver.logs import logger
 from mailserver.mail.transfer_encoding import decoder
 from mailserver.objects.interface import ObjectMissing
-from mailserver.storage.blobs import BlobMissing, Blobs
+from mailserver.storage.blobs import BlobMissing, Blobs, batches
 from mailserver.storage.messages import MessageRow
 
 _SMALL = 32 * 1024  # bytes: reading more of a message than was asked for costs less than a query
@@ -55,14 +55,7 @@ class Wanted:
 
 def groups(wanted: Sequence[Wanted], most: int = BATCH) -> Iterator[tuple[int, int]]:
     """Index ranges [start, end) that cover `wanted`: at most `most` bytes each, or one message."""
-    start = weight = 0
-    for index, one in enumerate(wanted):
-        if index > start and weight + one.weight > most:
-            yield start, index
-            start, weight = index, 0
-        weight += one.weight
-    if start < len(wanted):
-        yield start, len(wanted)
+    return batches([one.weight for one in wanted], most)
 
 
 async def load(blobs: Blobs, wanted: Sequence[Wanted]) -> list[list[bytes] | None]:

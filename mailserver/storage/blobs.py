@@ -5,7 +5,7 @@ after the other.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from mailserver.objects import ObjectStore
 from mailserver.storage.database import Database
@@ -27,6 +27,18 @@ _WHOLE = 2**31 - 2  # bytes; more than a row can hold
 
 class BlobMissing(Exception):
     """No such blob; its id is the argument."""
+
+
+def batches(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Index ranges [start, end) of what is read together: at most `most` bytes each, or one."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and total + size > most:
+            yield start, index
+            start, total = index, 0
+        total += size
+    if start < len(sizes):
+        yield start, len(sizes)
 
 
 class Blobs:
